@@ -1,0 +1,129 @@
+//! A bounded queue of frames between one producer and one consumer, each with a waker.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::{Closed, SendError};
+
+pub(super) struct Queue {
+    state: Mutex<State>,
+    capacity: usize,
+}
+
+struct State {
+    frames: VecDeque<Bytes>,
+    /// Who waits for a frame.
+    consumer: Option<Waker>,
+    /// Who waits for room.
+    producer: Option<Waker>,
+    closed: bool,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State { frames: VecDeque::new(), consumer: None, producer: None, closed: false };
+        Self { state: Mutex::new(state), capacity: capacity.max(1) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held cannot leave the queue half-changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, frame: Bytes) -> Result<(), SendError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(SendError::Closed);
+        }
+        if state.frames.len() >= self.capacity {
+            return Err(SendError::Full(frame));
+        }
+        state.frames.push_back(frame);
+        let waker = state.consumer.take();
+        drop(state);
+        wake(waker);
+        Ok(())
+    }
+
+    pub(super) fn pop(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        let frame = state.frames.pop_front();
+        let waker = if frame.is_some() { state.producer_to_wake(self.capacity) } else { None };
+        drop(state);
+        wake(waker);
+        frame
+    }
+
+    pub(super) fn poll_pop(&self, context: &mut Context<'_>) -> Poll<Result<Bytes, Closed>> {
+        let mut state = self.lock();
+        if let Some(frame) = state.frames.pop_front() {
+            let waker = state.producer_to_wake(self.capacity);
+            drop(state);
+            wake(waker);
+            return Poll::Ready(Ok(frame));
+        }
+        if state.closed {
+            return Poll::Ready(Err(Closed));
+        }
+        remember(&mut state.consumer, context);
+        Poll::Pending
+    }
+
+    pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Poll::Ready(Err(Closed));
+        }
+        if state.frames.len() < self.capacity {
+            return Poll::Ready(Ok(()));
+        }
+        remember(&mut state.producer, context);
+        Poll::Pending
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().frames.len() >= self.capacity
+    }
+
+    pub(super) fn is_half_empty(&self) -> bool {
+        self.lock().frames.len() <= self.capacity / 2
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().frames.len()
+    }
+
+    /// Refuses new frames and wakes everyone; what is queued can still be taken.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let wakers = [state.consumer.take(), state.producer.take()];
+        drop(state);
+        wakers.into_iter().for_each(wake);
+    }
+}
+
+impl State {
+    /// A waiting producer is woken when half of the queue is free, so that it works in batches
+    /// instead of taking turns with the consumer frame by frame.
+    fn producer_to_wake(&mut self, capacity: usize) -> Option<Waker> {
+        if self.frames.len() <= capacity / 2 { self.producer.take() } else { None }
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *slot = Some(context.waker().clone()),
+    }
+}
+
+/// Wakes outside the lock: a waker may run anything.
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

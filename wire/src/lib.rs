@@ -1,0 +1,24 @@
+//! What two Sandgate processes must agree on byte for byte, and nothing else.
+//!
+//! The codecs ([`Control`], [`Message`]) turn bytes into checked values and back; they know neither
+//! an async runtime nor a transport. A [`Channel`] carries the encoded frames: [`PairChannel`] over
+//! nng for V1 peers, [`MemoryChannel`] within a process, for tests.
+//!
+//! Layouts and numbers are those of the Azure IoT Edge V1 gateway and its module hosts, recorded from
+//! the running programs (see `tests/golden`).
+
+#![forbid(unsafe_code)]
+
+mod address;
+pub mod channel;
+mod control;
+mod error;
+pub mod limits;
+mod message;
+mod reader;
+
+pub use address::{Address, AddressError};
+pub use channel::{Channel, MemoryChannel, PairChannel};
+pub use control::{Control, Create, Status};
+pub use error::{DecodeError, EncodeError};
+pub use message::{Message, Properties};

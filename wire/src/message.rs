@@ -1,0 +1,182 @@
+//! Data messages: properties and content, encoded once and passed on by reference.
+//!
+//! ```text
+//! 0   A1 60  magic; there is no version byte
+//! 2   total  32 bit big-endian, size of the whole message
+//! 6   count  32 bit big-endian, number of properties
+//! 10  key NUL value NUL, count times
+//!     size   32 bit big-endian, of the content
+//!     content, up to the total
+//! ```
+
+use std::collections::HashSet;
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::limits::MESSAGE_MAX;
+use crate::reader::{Reader, check_total};
+use crate::{DecodeError, EncodeError};
+
+const MAGIC: u16 = 0xA160;
+const HEADER_SIZE: usize = 10;
+const CONTENT_SIZE: usize = 4;
+/// Up to this many keys are compared with each other; more go through a hash set.
+const FEW_KEYS: usize = 16;
+
+/// An immutable message in V1's encoding. Cloning shares the bytes.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Message {
+    frame: Bytes,
+    count: u32,
+    /// Where the content starts.
+    content: u32,
+}
+
+impl Message {
+    /// Encodes a message.
+    ///
+    /// # Errors
+    /// A key or value with a NUL character, a key that appears twice, more than [`MESSAGE_MAX`] bytes.
+    pub fn new<K, V>(properties: &[(K, V)], content: impl AsRef<[u8]>) -> Result<Self, EncodeError>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let content = content.as_ref();
+        let texts: usize = properties.iter().map(|(k, v)| k.as_ref().len() + v.as_ref().len() + 2).sum();
+        let total = HEADER_SIZE + texts + CONTENT_SIZE + content.len();
+        if total > MESSAGE_MAX {
+            return Err(EncodeError::TooLarge { actual: total, limit: MESSAGE_MAX });
+        }
+        if let Some(key) = repeated(properties.iter().map(|(key, _)| key.as_ref())) {
+            return Err(EncodeError::DuplicateKey(key.to_owned()));
+        }
+        let mut frame = BytesMut::with_capacity(total);
+        frame.put_u16(MAGIC);
+        // Every part is at most MESSAGE_MAX, which fits 32 bits.
+        frame.put_u32(total as u32);
+        frame.put_u32(properties.len() as u32);
+        for (key, value) in properties {
+            for (text, what) in [(key.as_ref(), "property key"), (value.as_ref(), "property value")] {
+                if text.as_bytes().contains(&0) {
+                    return Err(EncodeError::Nul(what));
+                }
+                frame.put_slice(text.as_bytes());
+                frame.put_u8(0);
+            }
+        }
+        frame.put_u32(content.len() as u32);
+        let start = frame.len() as u32;
+        frame.put_slice(content);
+        Ok(Self { frame: frame.freeze(), count: properties.len() as u32, content: start })
+    }
+
+    /// Checks a frame and takes it as a message without copying it.
+    ///
+    /// # Errors
+    /// Any departure from the layout, keys or values that are not UTF-8, a key that appears twice,
+    /// more than [`MESSAGE_MAX`] bytes.
+    pub fn decode(frame: Bytes) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(&frame);
+        let magic = reader.u16("magic")?;
+        if magic != MAGIC {
+            return Err(DecodeError::Magic(magic));
+        }
+        let total = reader.u32("total size")?;
+        check_total(total, frame.len(), MESSAGE_MAX)?;
+        let count = reader.u32("property count")?;
+        // The shortest property is two NULs.
+        if count as usize > reader.remaining() / 2 {
+            return Err(DecodeError::PropertyCount(count));
+        }
+        let start = reader.position();
+        for _ in 0..count {
+            reader.text("property key")?;
+            reader.text("property value")?;
+        }
+        let properties = Properties { reader: Reader::new(&frame[start..]), left: count };
+        if repeated(properties.map(|(key, _)| key)).is_some() {
+            return Err(DecodeError::DuplicateKey);
+        }
+        let size = reader.u32("content size")? as usize;
+        let content = reader.position() as u32;
+        reader.take(size, "content")?;
+        reader.finish()?;
+        Ok(Self { frame, count, content })
+    }
+
+    /// The encoded message.
+    #[must_use]
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// The properties, in the order in which they were encoded. Keys are unique.
+    #[must_use]
+    pub fn properties(&self) -> Properties<'_> {
+        Properties { reader: Reader::new(&self.frame[HEADER_SIZE..]), left: self.count }
+    }
+
+    /// The value of one property.
+    #[must_use]
+    pub fn property(&self, key: &str) -> Option<&str> {
+        self.properties().find(|(candidate, _)| *candidate == key).map(|(_, value)| value)
+    }
+
+    /// The content.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.frame[self.content as usize..]
+    }
+}
+
+impl fmt::Debug for Message {
+    /// Sizes only: payloads do not belong in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = self.content().len();
+        f.debug_struct("Message").field("properties", &self.count).field("content_bytes", &content).finish()
+    }
+}
+
+/// Iterator over the properties of a [`Message`].
+pub struct Properties<'a> {
+    reader: Reader<'a>,
+    left: u32,
+}
+
+impl<'a> Iterator for Properties<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        // Both were checked when the message was made.
+        let key = self.reader.text("property key").ok()?;
+        let value = self.reader.text("property value").ok()?;
+        Some((key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Properties<'_> {}
+
+/// The first key that appears twice. Linear in the number of keys when there are many of them, so
+/// that a hostile message cannot buy quadratic work.
+fn repeated<'a>(keys: impl ExactSizeIterator<Item = &'a str>) -> Option<&'a str> {
+    if keys.len() <= FEW_KEYS {
+        let mut seen = [""; FEW_KEYS];
+        for (index, key) in keys.enumerate() {
+            if seen[..index].contains(&key) {
+                return Some(key);
+            }
+            seen[index] = key;
+        }
+        None
+    } else {
+        let mut seen = HashSet::with_capacity(keys.len());
+        keys.into_iter().find(|key| !seen.insert(*key))
+    }
+}
