@@ -1,5 +1,6 @@
 //! Two channel ends in one process, for tests: as bounded and as ordered as the real ones.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -72,12 +73,17 @@ impl Channel for MemoryChannel {
             ..Statistics::default()
         }
     }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.presence.send_modify(|peer| peer.connected = false);
+        self.outgoing.close();
+        self.incoming.close();
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Drop for MemoryChannel {
     fn drop(&mut self) {
-        self.presence.send_modify(|peer| peer.connected = false);
-        self.outgoing.close();
-        self.incoming.close();
+        drop(self.close());
     }
 }

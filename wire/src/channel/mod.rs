@@ -6,6 +6,7 @@ mod queue;
 mod reaper;
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -45,6 +46,10 @@ pub trait Channel: Send + Sync + 'static {
 
     /// What happened so far.
     fn statistics(&self) -> Statistics;
+
+    /// Closes this end at once. The future says when its address is free for another socket; nobody
+    /// needs to wait for it. Frames that are still queued for sending are dropped.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl dyn Channel {

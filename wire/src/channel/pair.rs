@@ -11,6 +11,7 @@
 
 use std::collections::HashSet;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -163,15 +164,6 @@ impl PairChannel {
         Ok(Self { shared, socket, sender, receiver })
     }
 
-    /// Closes the socket and waits until its address is free for the next one. Frames not yet handed
-    /// to the transport are dropped; [`Channel::statistics`] says how many wait.
-    pub async fn close(self) {
-        let (done, closed) = oneshot::channel();
-        self.dispose(Some(done));
-        // An error means that the reaper is gone, and the socket with it.
-        let _ = closed.await;
-    }
-
     /// Waits until everything accepted so far has been handed to the transport.
     ///
     /// # Errors
@@ -251,6 +243,15 @@ impl Channel for PairChannel {
             oversized: link.oversized.load(Ordering::Relaxed),
             lost_connections: link.lost_connections.load(Ordering::Relaxed),
         }
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (done, closed) = oneshot::channel();
+        self.dispose(Some(done));
+        Box::pin(async move {
+            // An error means that the socket was closed before.
+            let _ = closed.await;
+        })
     }
 }
 
