@@ -31,6 +31,9 @@ pub enum AddressError {
     /// A NUL character, which ends a text on the wire.
     #[error("the address contains a NUL character")]
     Nul,
+    /// A path that is not UTF-8, which a Create message could not carry.
+    #[error("the socket path {0:?} is not UTF-8")]
+    NotUtf8(PathBuf),
 }
 
 impl Address {
@@ -51,7 +54,9 @@ impl Address {
     /// # Errors
     /// A path that is too long for a socket, or not UTF-8.
     pub fn from_path(path: &Path) -> Result<Self, AddressError> {
-        path.to_string_lossy().parse()
+        let text = path.to_str().ok_or_else(|| AddressError::NotUtf8(path.to_owned()))?;
+        // With the scheme in front, a path in which `://` stands is not taken for another one.
+        format!("ipc://{text}").parse()
     }
 
     /// Where the socket's directory is, for messages about one that is missing.
@@ -77,7 +82,9 @@ impl FromStr for Address {
             "ipc" if rest.len() > SOCKET_PATH_MAX => Err(AddressError::PathTooLong(rest.len())),
             "ipc" => Ok(Self(format!("ipc://{rest}"))),
             "tcp" => match rest.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self(id.to_owned())),
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self(id.to_owned()))
+                }
                 _ => Err(AddressError::Tcp(id.to_owned())),
             },
             other => Err(AddressError::Scheme(other.to_owned())),

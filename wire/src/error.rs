@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::limits::PROPERTIES_MAX;
+
 /// Why a frame was refused. Every variant is the peer's fault; none of them is fatal to the reader.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
@@ -43,6 +45,9 @@ pub enum DecodeError {
     /// More properties are claimed than the remaining bytes can hold.
     #[error("{0} properties cannot fit in the bytes that follow")]
     PropertyCount(u32),
+    /// More properties than a message may have.
+    #[error("{0} properties, more than the limit of {PROPERTIES_MAX}")]
+    TooManyProperties(u32),
     /// The same key twice: V1's map refuses it.
     #[error("a property key appears twice")]
     DuplicateKey,
@@ -67,6 +72,9 @@ pub enum EncodeError {
     /// The same key twice: V1's map refuses it.
     #[error("the property key {0:?} appears twice")]
     DuplicateKey(String),
+    /// More properties than a message may have.
+    #[error("{0} properties, more than the limit of {PROPERTIES_MAX}")]
+    TooManyProperties(usize),
     /// The encoded message would be larger than the limit.
     #[error("the encoded message has {actual} bytes, more than the limit of {limit}")]
     TooLarge {

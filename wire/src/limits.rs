@@ -9,6 +9,10 @@ pub const MESSAGE_MAX: usize = 32 << 20;
 /// What a V1 peer on nanomsg accepts at its defaults, in bytes.
 pub const V1_MESSAGE_MAX: usize = 1 << 20;
 
+/// The most properties that a message has: 65,536. V1 sets no bound; without one a message of the
+/// largest size could hold millions and cost its readers many times its own size in memory.
+pub const PROPERTIES_MAX: usize = 1 << 16;
+
 /// The largest control message in bytes, header included: 1 MiB, which bounds a module's arguments.
 pub const CONTROL_MAX: usize = 1 << 20;
 

@@ -14,7 +14,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::limits::MESSAGE_MAX;
+use crate::limits::{MESSAGE_MAX, PROPERTIES_MAX};
 use crate::reader::{Reader, check_total};
 use crate::{DecodeError, EncodeError};
 
@@ -37,7 +37,8 @@ impl Message {
     /// Encodes a message.
     ///
     /// # Errors
-    /// A key or value with a NUL character, a key that appears twice, more than [`MESSAGE_MAX`] bytes.
+    /// A key or value with a NUL character, a key that appears twice, more than [`PROPERTIES_MAX`]
+    /// properties or [`MESSAGE_MAX`] bytes.
     pub fn new<K, V>(properties: &[(K, V)], content: impl AsRef<[u8]>) -> Result<Self, EncodeError>
     where
         K: AsRef<str>,
@@ -48,6 +49,9 @@ impl Message {
         let total = HEADER_SIZE + texts + CONTENT_SIZE + content.len();
         if total > MESSAGE_MAX {
             return Err(EncodeError::TooLarge { actual: total, limit: MESSAGE_MAX });
+        }
+        if properties.len() > PROPERTIES_MAX {
+            return Err(EncodeError::TooManyProperties(properties.len()));
         }
         if let Some(key) = repeated(properties.iter().map(|(key, _)| key.as_ref())) {
             return Err(EncodeError::DuplicateKey(key.to_owned()));
@@ -76,7 +80,7 @@ impl Message {
     ///
     /// # Errors
     /// Any departure from the layout, keys or values that are not UTF-8, a key that appears twice,
-    /// more than [`MESSAGE_MAX`] bytes.
+    /// more than [`PROPERTIES_MAX`] properties or [`MESSAGE_MAX`] bytes.
     pub fn decode(frame: Bytes) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(&frame);
         let magic = reader.u16("magic")?;
@@ -89,6 +93,9 @@ impl Message {
         // The shortest property is two NULs.
         if count as usize > reader.remaining() / 2 {
             return Err(DecodeError::PropertyCount(count));
+        }
+        if count as usize > PROPERTIES_MAX {
+            return Err(DecodeError::TooManyProperties(count));
         }
         let start = reader.position();
         for _ in 0..count {

@@ -2,6 +2,7 @@
 
 mod memory;
 mod pair;
+mod presence;
 mod queue;
 mod reaper;
 

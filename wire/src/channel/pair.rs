@@ -9,10 +9,9 @@
 //!   so at most one frame is in its hands; a caller that attaches anew makes a new channel.
 //! - A half-open TCP peer would block the place of the real one: keep-alive is on.
 
-use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,12 +19,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use nng::options::transport::ipc::Permissions;
 use nng::options::transport::tcp::{KeepAlive, NoDelay};
-use nng::options::{Options, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvMaxSize, SendBufferSize};
-use nng::{Aio, AioResult, ListenerBuilder, Message, Pipe, PipeEvent, Protocol, Socket};
+use nng::options::{
+    Options, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvMaxSize, SendBufferSize,
+};
+use nng::{Aio, AioResult, ListenerBuilder, Message, Protocol, Socket};
 use thiserror::Error;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use super::queue::Queue;
+use super::presence::Presence;
+use super::queue::{Queue, wake};
 use super::reaper::{self, Remains};
 use super::{Channel, Closed, Peer, SendError, Statistics};
 use crate::Address;
@@ -70,19 +72,24 @@ pub struct PairChannel {
     socket: Socket,
     sender: Aio,
     receiver: Aio,
+    /// Whether the socket is closed and its address is free.
+    closed: Arc<watch::Sender<bool>>,
 }
 
 /// What the completions use. They hold it, so it must hold no `Aio` (an `Aio` must not be freed by its
 /// own completion).
+///
+/// Operations are started under the lock of their direction and never once the channel is closing:
+/// nng would keep one that starts while the socket closes, and never complete it. No waker is called
+/// under a lock, since a waker may do anything, drop the channel included.
 struct Shared {
     socket: Socket,
     frame_max: usize,
     incoming: Queue,
     outgoing: Queue,
     sending: Mutex<Sending>,
-    /// Receiving stopped because the incoming queue was full.
-    paused: AtomicBool,
-    link: Arc<Link>,
+    receiving: Mutex<Receiving>,
+    presence: Arc<Presence>,
 }
 
 #[derive(Default)]
@@ -93,17 +100,10 @@ struct Sending {
     idle: Option<Waker>,
 }
 
-/// What the socket's pipe callback uses. The socket holds the callback, so this must not hold the socket.
-struct Link {
-    peer: watch::Sender<Peer>,
-    /// The pipes in use. A peer that was refused leaves too, and a late farewell may come behind the
-    /// successor's greeting, so "a pipe has gone" alone does not mean that nobody is there.
-    pipes: Mutex<HashSet<Pipe>>,
-    closing: AtomicBool,
-    sent: AtomicU64,
-    received: AtomicU64,
-    oversized: AtomicU64,
-    lost_connections: AtomicU64,
+#[derive(Default)]
+struct Receiving {
+    /// Receiving stopped because the incoming queue was full; whoever makes room starts it again.
+    paused: bool,
 }
 
 impl PairChannel {
@@ -135,7 +135,9 @@ impl PairChannel {
     fn open(address: &Address, options: PairOptions) -> Result<Self, PairError> {
         let failed = |error| refusal(address, error);
         let socket = Socket::new(Protocol::Pair0).map_err(failed)?;
-        socket.set_opt::<RecvMaxSize>(options.frame_max.saturating_mul(2)).map_err(failed)?;
+        // Zero would mean no limit.
+        let receive_max = options.frame_max.saturating_mul(2).clamp(1, u32::MAX as usize);
+        socket.set_opt::<RecvMaxSize>(receive_max).map_err(failed)?;
         socket.set_opt::<RecvBufferSize>(RECEIVE_BUFFER).map_err(failed)?;
         socket.set_opt::<SendBufferSize>(0).map_err(failed)?;
         socket.set_opt::<ReconnectMinTime>(Some(REDIAL.0)).map_err(failed)?;
@@ -144,8 +146,8 @@ impl PairChannel {
             socket.set_opt::<KeepAlive>(true).map_err(failed)?;
             socket.set_opt::<NoDelay>(true).map_err(failed)?;
         }
-        let link = Arc::new(Link::new());
-        let events = link.clone();
+        let presence = Arc::new(Presence::new());
+        let events = presence.clone();
         socket.pipe_notify(move |pipe, event| events.notice(pipe, event)).map_err(failed)?;
 
         let shared = Arc::new(Shared {
@@ -154,14 +156,14 @@ impl PairChannel {
             incoming: Queue::new(options.capacity),
             outgoing: Queue::new(options.capacity),
             sending: Mutex::new(Sending::default()),
-            paused: AtomicBool::new(false),
-            link,
+            receiving: Mutex::default(),
+            presence,
         });
         let (sends, receives) = (shared.clone(), shared.clone());
         let sender = Aio::new(move |aio, result| sends.sent(&aio, result)).map_err(failed)?;
         let receiver = Aio::new(move |aio, result| receives.received(&aio, result)).map_err(failed)?;
         socket.recv_async(&receiver).map_err(failed)?;
-        Ok(Self { shared, socket, sender, receiver })
+        Ok(Self { shared, socket, sender, receiver, closed: Arc::new(watch::channel(false).0) })
     }
 
     /// Waits until everything accepted so far has been handed to the transport.
@@ -172,36 +174,42 @@ impl PairChannel {
         poll_fn(|context| self.shared.poll_idle(context)).await
     }
 
-    fn dispose(&self, done: Option<oneshot::Sender<()>>) {
-        if self.shared.link.closing.swap(true, Ordering::AcqRel) {
-            return;
-        }
+    fn dispose(&self) {
+        let idle = {
+            let mut sending = self.shared.sending();
+            let _receiving = self.shared.receiving();
+            if self.shared.presence.closing.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            sending.idle.take()
+        };
+        wake(idle);
         self.shared.incoming.close();
         self.shared.outgoing.close();
         let aios = [self.sender.clone(), self.receiver.clone()];
-        reaper::dispose(Remains { socket: self.socket.clone(), aios, done });
+        reaper::dispose(Remains { socket: self.socket.clone(), aios, closed: self.closed.clone() });
     }
 }
 
 impl Drop for PairChannel {
     fn drop(&mut self) {
-        self.dispose(None);
+        self.dispose();
     }
 }
 
 impl Channel for PairChannel {
     fn try_send(&self, frame: Bytes) -> Result<(), SendError> {
-        if self.shared.link.closing.load(Ordering::Acquire) {
+        let mut sending = self.shared.sending();
+        if self.shared.presence.is_closing() {
             return Err(SendError::Closed);
         }
-        let mut sending = self.shared.sending();
         if sending.busy {
             return self.shared.outgoing.push(frame);
         }
         // The short way: nothing waits and the transport takes it at once, on this thread.
         match self.socket.try_send(Message::from(&frame[..])) {
             Ok(()) => {
-                self.shared.link.sent.fetch_add(1, Ordering::Relaxed);
+                self.shared.presence.sent.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
             Err((message, nng::Error::TryAgain)) => {
@@ -219,38 +227,27 @@ impl Channel for PairChannel {
 
     fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Bytes, Closed>> {
         let frame = self.shared.incoming.poll_pop(context);
-        if self.shared.paused.load(Ordering::Acquire)
-            && self.shared.incoming.is_half_empty()
-            && self.shared.paused.swap(false, Ordering::AcqRel)
-        {
-            // An error means that the socket is closed, which the queue tells as well.
-            let _ = self.socket.recv_async(&self.receiver);
-        }
+        self.shared.resume(&self.receiver);
         frame
     }
 
     fn peer(&self) -> watch::Receiver<Peer> {
-        self.shared.link.peer.subscribe()
+        self.shared.presence.watch()
     }
 
     fn statistics(&self) -> Statistics {
-        let link = &self.shared.link;
-        let busy = self.shared.sending().busy;
-        Statistics {
-            sent: link.sent.load(Ordering::Relaxed),
-            received: link.received.load(Ordering::Relaxed),
-            waiting: self.shared.outgoing.len() as u64 + u64::from(busy),
-            oversized: link.oversized.load(Ordering::Relaxed),
-            lost_connections: link.lost_connections.load(Ordering::Relaxed),
-        }
+        // Under the lock no frame is between two counters.
+        let sending = self.shared.sending();
+        let waiting = self.shared.outgoing.len() as u64 + u64::from(sending.busy);
+        Statistics { waiting, ..self.shared.presence.statistics() }
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let (done, closed) = oneshot::channel();
-        self.dispose(Some(done));
+        self.dispose();
+        let mut closed = self.closed.subscribe();
         Box::pin(async move {
-            // An error means that the socket was closed before.
-            let _ = closed.await;
+            // An error means that the channel is gone, and its socket with it.
+            let _ = closed.wait_for(|closed| *closed).await;
         })
     }
 }
@@ -261,9 +258,13 @@ impl Shared {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn receiving(&self) -> MutexGuard<'_, Receiving> {
+        self.receiving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn poll_idle(&self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         let mut sending = self.sending();
-        if self.link.closing.load(Ordering::Acquire) {
+        if self.presence.is_closing() {
             return Poll::Ready(Err(Closed));
         }
         if !sending.busy {
@@ -277,32 +278,30 @@ impl Shared {
     fn sent(&self, aio: &Aio, result: AioResult) {
         let mut sending = self.sending();
         if let AioResult::Send(Ok(())) = result {
-            self.link.sent.fetch_add(1, Ordering::Relaxed);
-            if let Some(next) = self.outgoing.pop()
-                && self.socket.send_async(aio, Message::from(&next[..])).is_ok()
+            self.presence.sent.fetch_add(1, Ordering::Relaxed);
+            if !self.presence.is_closing()
+                && let Some((next, producer)) = self.outgoing.pop()
             {
+                sending.busy = self.socket.send_async(aio, Message::from(&next[..])).is_ok();
+                drop(sending);
+                wake(producer);
                 return;
             }
         }
         sending.busy = false;
         let idle = sending.idle.take();
         drop(sending);
-        if let Some(waker) = idle {
-            waker.wake();
-        }
+        wake(idle);
     }
 
     /// A frame has arrived: take it and all that wait behind it, as long as there is room.
     fn received(&self, aio: &Aio, result: AioResult) {
+        // The only error is that the socket is closed.
         let AioResult::Recv(Ok(first)) = result else { return };
         self.accept(first);
         loop {
-            if self.incoming.is_full() {
-                self.paused.store(true, Ordering::Release);
-                // The reader may have made room just before it could see the flag.
-                if self.incoming.is_full() || !self.paused.swap(false, Ordering::AcqRel) {
-                    return;
-                }
+            if self.incoming.is_full() && self.pause() {
+                return;
             }
             match self.socket.try_recv() {
                 Ok(message) => self.accept(message),
@@ -310,19 +309,44 @@ impl Shared {
                 Err(_) => return,
             }
         }
-        // An error means that the socket is closed.
-        let _ = self.socket.recv_async(aio);
+        let receiving = self.receiving();
+        self.receive(&receiving, aio);
+    }
+
+    /// Asks the socket for the next frame.
+    fn receive(&self, _receiving: &Receiving, aio: &Aio) {
+        if !self.presence.is_closing() {
+            // An error means that the socket is closed, which the queue tells as well.
+            let _ = self.socket.recv_async(aio);
+        }
+    }
+
+    /// Stops receiving if there is no room. The reader takes a frame first and looks at the flag then,
+    /// so either it sees the flag or this sees the room.
+    fn pause(&self) -> bool {
+        let mut receiving = self.receiving();
+        receiving.paused = self.incoming.is_full();
+        receiving.paused
+    }
+
+    /// Starts receiving again once half of the queue is free.
+    fn resume(&self, aio: &Aio) {
+        let mut receiving = self.receiving();
+        if receiving.paused && self.incoming.is_half_empty() {
+            receiving.paused = false;
+            self.receive(&receiving, aio);
+        }
     }
 
     fn accept(&self, mut message: Message) {
         if message.len() > self.frame_max {
-            self.link.oversized.fetch_add(1, Ordering::Relaxed);
+            self.presence.oversized.fetch_add(1, Ordering::Relaxed);
             if let Some(pipe) = message.pipe() {
                 pipe.close();
             }
             return;
         }
-        self.link.received.fetch_add(1, Ordering::Relaxed);
+        self.presence.received.fetch_add(1, Ordering::Relaxed);
         // Closed is the only error: the room was checked, and nobody else adds frames.
         let _ = self.incoming.push(Bytes::from_owner(Frame(message)));
     }
@@ -337,45 +361,17 @@ impl AsRef<[u8]> for Frame {
     }
 }
 
-impl Link {
-    fn new() -> Self {
-        Self {
-            peer: watch::channel(Peer::default()).0,
-            pipes: Mutex::default(),
-            closing: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            oversized: AtomicU64::new(0),
-            lost_connections: AtomicU64::new(0),
-        }
-    }
-
-    fn notice(&self, pipe: Pipe, event: PipeEvent) {
-        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            PipeEvent::AddPost => {
-                pipes.insert(pipe);
-                self.peer.send_modify(|peer| {
-                    peer.connected = true;
-                    peer.connections += 1;
-                });
-            }
-            PipeEvent::RemovePost if pipes.remove(&pipe) => {
-                if !self.closing.load(Ordering::Acquire) {
-                    self.lost_connections.fetch_add(1, Ordering::Relaxed);
-                }
-                let connected = !pipes.is_empty();
-                self.peer.send_modify(|peer| peer.connected = connected);
-            }
-            _ => {}
-        }
-    }
-}
-
 fn refusal(address: &Address, error: nng::Error) -> PairError {
     let address = address.clone();
     match error {
         nng::Error::AddressInUse => PairError::InUse(address),
-        other => PairError::Unusable { address, reason: other.to_string() },
+        other => {
+            let missing = address.directory().filter(|directory| !directory.exists());
+            let reason = match missing {
+                Some(directory) => format!("there is no directory {}", directory.display()),
+                None => other.to_string(),
+            };
+            PairError::Unusable { address, reason }
+        }
     }
 }

@@ -48,13 +48,12 @@ impl Queue {
         Ok(())
     }
 
-    pub(super) fn pop(&self) -> Option<Bytes> {
+    /// Takes a frame, and who is to be woken for it once the caller holds no lock.
+    pub(super) fn pop(&self) -> Option<(Bytes, Option<Waker>)> {
         let mut state = self.lock();
-        let frame = state.frames.pop_front();
-        let waker = if frame.is_some() { state.producer_to_wake(self.capacity) } else { None };
-        drop(state);
-        wake(waker);
-        frame
+        let frame = state.frames.pop_front()?;
+        let producer = state.producer_to_wake(self.capacity);
+        Some((frame, producer))
     }
 
     pub(super) fn poll_pop(&self, context: &mut Context<'_>) -> Poll<Result<Bytes, Closed>> {
@@ -96,6 +95,16 @@ impl Queue {
         self.lock().frames.len()
     }
 
+    pub(super) fn wake_consumer(&self) {
+        let waker = self.lock().consumer.take();
+        wake(waker);
+    }
+
+    pub(super) fn wake_producer(&self) {
+        let waker = self.lock().producer.take();
+        wake(waker);
+    }
+
     /// Refuses new frames and wakes everyone; what is queued can still be taken.
     pub(super) fn close(&self) {
         let mut state = self.lock();
@@ -122,7 +131,7 @@ fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
 }
 
 /// Wakes outside the lock: a waker may run anything.
-fn wake(waker: Option<Waker>) {
+pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }

@@ -4,18 +4,18 @@
 //! be dropped anywhere, even by a waker that such a callback has just called, where waiting for the
 //! callback would be waiting for itself. So the waiting is done here.
 
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
 use nng::{Aio, Socket};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// What is left of a closed channel.
 pub(super) struct Remains {
     pub(super) socket: Socket,
     pub(super) aios: [Aio; 2],
     /// Told when the socket is closed and its path is free.
-    pub(super) done: Option<oneshot::Sender<()>>,
+    pub(super) closed: Arc<watch::Sender<bool>>,
 }
 
 impl Remains {
@@ -26,10 +26,7 @@ impl Remains {
             aio.wait();
         }
         drop(self.aios);
-        if let Some(done) = self.done {
-            // Nobody may be waiting: a channel that is only dropped does not care.
-            let _ = done.send(());
-        }
+        self.closed.send_replace(true);
     }
 }
 
@@ -48,7 +45,7 @@ pub(super) fn dispose(remains: Remains) {
     if let Some(remains) = refused {
         // No thread could be had. Leaking one socket is better than a dead-lock in a callback.
         tracing::error!("no thread to close a socket on; the socket is leaked");
-        remains.socket.close();
+        remains.closed.send_replace(true);
         std::mem::forget(remains);
     }
 }
