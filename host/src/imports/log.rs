@@ -1,0 +1,19 @@
+//! `log`: lines in the host's log, marked with the module's name.
+
+use crate::bindings::sandgate::gateway::log::{Host, Level};
+use crate::sandbox::Guest;
+use crate::transcript::{LINE_MAX, printable};
+
+impl Host for Guest {
+    fn log(&mut self, level: Level, text: String) {
+        let text = printable(&text[..text.floor_char_boundary(LINE_MAX)]);
+        let module = &*self.label;
+        match level {
+            Level::Trace => tracing::trace!(target: "module", module, "{text}"),
+            Level::Debug => tracing::debug!(target: "module", module, "{text}"),
+            Level::Info => tracing::info!(target: "module", module, "{text}"),
+            Level::Warn => tracing::warn!(target: "module", module, "{text}"),
+            Level::Error => tracing::error!(target: "module", module, "{text}"),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What a module may import: one file an interface, and WASI with nothing granted.
+
+mod broker;
+mod log;
+mod timers;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+use crate::bindings::GatewayModule;
+use crate::sandbox::Guest;
+
+/// Offers everything that a component of the world may import.
+///
+/// WASI is there because language runtimes ask for it; its context grants nothing: no files, no
+/// environment, no network, an empty standard input.
+pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    GatewayModule::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The types have no functions of their own.
+impl crate::bindings::sandgate::gateway::types::Host for Guest {}

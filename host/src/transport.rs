@@ -1,0 +1,66 @@
+//! Where a session's channels come from.
+
+use std::sync::Arc;
+
+use sandgate_wire::channel::{PairError, PairOptions};
+use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
+use sandgate_wire::{Address, AddressError, Channel, PairChannel};
+use thiserror::Error;
+
+/// Control messages that may wait: a gateway repeats itself every second while a module compiles.
+const CONTROL_CAPACITY: usize = 256;
+/// Data messages that each direction holds.
+const MESSAGE_CAPACITY: usize = 1024;
+
+/// Opens channels; in tests, in memory.
+pub trait Transport: Send + Sync + 'static {
+    /// The control channel. Asked for again when the last one must not be used any more.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    fn control(&self) -> Result<Arc<dyn Channel>, TransportError>;
+
+    /// The message channel that a Create message names.
+    ///
+    /// # Errors
+    /// The text is no address, or cannot be bound.
+    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError>;
+}
+
+/// Why a channel cannot be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The text is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The address cannot be bound.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+}
+
+/// V1's sockets: the host binds both.
+#[derive(Clone, Debug)]
+pub struct PairTransport {
+    control: Address,
+}
+
+impl PairTransport {
+    /// Binds the control channel to this address, when asked to.
+    #[must_use]
+    pub fn new(control: Address) -> Self {
+        Self { control }
+    }
+}
+
+impl Transport for PairTransport {
+    fn control(&self) -> Result<Arc<dyn Channel>, TransportError> {
+        let options = PairOptions { frame_max: CONTROL_MAX, capacity: CONTROL_CAPACITY };
+        Ok(Arc::new(PairChannel::listen(&self.control, options)?))
+    }
+
+    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError> {
+        let options = PairOptions { frame_max: MESSAGE_MAX, capacity: MESSAGE_CAPACITY };
+        Ok(Arc::new(PairChannel::listen(&uri.parse()?, options)?))
+    }
+}
