@@ -1,1 +1,96 @@
-fn main() {}
+//! Every chore of the repository as `cargo xtask VERB`.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod binaries;
+mod check;
+mod demo;
+mod guests;
+mod progress;
+mod project;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use progress::Progress;
+use project::Project;
+
+/// Every chore of the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask demo                  the main job, with this machine's own readings, until Ctrl-C
+  cargo xtask demo --seconds 20     the same, ended after 20 seconds
+  cargo xtask test                  everything that continuous integration checks
+  cargo xtask bench -- --help       what the benchmark can be asked
+
+What is missing and can be had without changing the system is fetched into the target directory.
+NO_COLOR turns colours off.";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Runs the main job: readings of this machine through a sandboxed module, and a host that is killed
+    Demo {
+        /// End after so many seconds, at least 5 [default: at Ctrl-C]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(5..))]
+        seconds: Option<u64>,
+    },
+    /// Checks everything: rules, formatting, lints, tests, documentation, licences
+    Test,
+    /// Builds the programs and the guest modules
+    Build,
+    /// Builds the guest modules only
+    Guests,
+    /// Runs the benchmark; what stands after `--` is passed on to it
+    Bench {
+        /// Arguments of the benchmark
+        #[arg(last = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Holds the rules that no compiler knows: who may depend on whom, length of files, their headings
+    Tidy,
+    /// Provides what building needs and this machine lacks
+    Tools,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut progress = Progress::new();
+    match run(arguments.verb, &mut progress) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress.failed(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
+    let project = Project::find()?;
+    match verb {
+        Verb::Demo { seconds } => demo::run(&project, progress, seconds),
+        Verb::Test => check::run(&project, progress),
+        Verb::Build => {
+            let tools = tools::provide(&project, progress)?;
+            guests::build(&project, progress)?;
+            binaries::build(&project, &tools, progress)
+        }
+        Verb::Guests => {
+            tools::provide_target(&project, progress)?;
+            guests::build(&project, progress)
+        }
+        Verb::Bench { arguments } => bench::run(&project, progress, &arguments),
+        Verb::Tidy => progress.step("tidy", "the repository's own rules", || tidy::check(&project)),
+        Verb::Tools => tools::provide(&project, progress).map(drop),
+    }
+}
