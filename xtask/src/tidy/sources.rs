@@ -26,7 +26,7 @@ pub fn broken(project: &Project) -> Result<Vec<String>> {
     for path in rust_files(&project.root)? {
         let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("{shown} cannot be read"))?;
-        broken.extend(in_file(&text).into_iter().map(|rule| format!("{shown}: {rule}")));
+        broken.extend(in_file(&path, &text).into_iter().map(|rule| format!("{shown}: {rule}")));
         if CODECS.iter().any(|name| path.ends_with(format!("wire/src/{name}.rs"))) {
             for runtime in ["tokio", "nng"].iter().filter(|name| text.contains(&format!("{name}::"))) {
                 broken.push(format!(
@@ -50,14 +50,16 @@ pub fn broken(project: &Project) -> Result<Vec<String>> {
     Ok(broken)
 }
 
-fn in_file(text: &str) -> Vec<String> {
+fn in_file(path: &Path, text: &str) -> Vec<String> {
     let mut broken = Vec::new();
     let lines = text.lines().count();
     if lines > LONGEST_FILE {
         broken.push(format!("{lines} lines, more than {LONGEST_FILE}: split it by idea"));
     }
+    // A `tests.rs` is what its parent's tests are, and the parent says what it is for itself.
+    let needs_heading = !path.ends_with("tests.rs");
     let first = text.lines().find(|line| !line.trim().is_empty());
-    if !first.is_some_and(|line| line.starts_with("//!")) {
+    if needs_heading && !first.is_some_and(|line| line.starts_with("//!")) {
         broken.push("it does not begin with `//!` and what the file is for".to_owned());
     }
     for (number, line) in text.lines().enumerate() {
@@ -112,7 +114,11 @@ fn crate_roots(project: &Project) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use super::in_file;
+    use std::path::Path;
+
+    fn in_file(text: &str) -> Vec<String> {
+        super::in_file(Path::new("any.rs"), text)
+    }
 
     #[test]
     fn a_file_with_a_heading_is_fine() {
