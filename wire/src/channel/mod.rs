@@ -42,7 +42,8 @@ pub trait Channel: Send + Sync + 'static {
     /// [`Closed`] when this end was closed.
     fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Bytes, Closed>>;
 
-    /// The peer's comings and goings.
+    /// The peer's comings and goings. An end whose buffers are full because nobody reads from it does
+    /// not look at its socket, and learns that the peer has gone when it is read from again.
     fn peer(&self) -> watch::Receiver<Peer>;
 
     /// What happened so far.

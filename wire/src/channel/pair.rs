@@ -10,6 +10,7 @@
 //! - A half-open TCP peer would block the place of the real one: keep-alive is on.
 
 use std::future::poll_fn;
+use std::os::unix::fs::FileTypeExt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -112,6 +113,7 @@ impl PairChannel {
     /// # Errors
     /// The address is in use or cannot be bound.
     pub fn listen(address: &Address, options: PairOptions) -> Result<Self, PairError> {
+        refuse_other_files(address)?;
         let channel = Self::open(address, options)?;
         let failed = |error| refusal(address, error);
         let builder = ListenerBuilder::new(&channel.socket, address.as_str()).map_err(failed)?;
@@ -358,6 +360,18 @@ struct Frame(Message);
 impl AsRef<[u8]> for Frame {
     fn as_ref(&self) -> &[u8] {
         self.0.as_slice()
+    }
+}
+
+/// nng removes whatever stands at a socket's path and does not answer. Only a socket may go that way.
+fn refuse_other_files(address: &Address) -> Result<(), PairError> {
+    let metadata = address.path().and_then(|path| path.metadata().ok());
+    match metadata {
+        Some(metadata) if !metadata.file_type().is_socket() => {
+            let reason = "there is a file of that name, and it is no socket".into();
+            Err(PairError::Unusable { address: address.clone(), reason })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -202,6 +202,17 @@ impl RawPeer {
         self.read(usize::try_from(length).unwrap())
     }
 
+    fn has_ended(&mut self) -> bool {
+        self.0.set_nonblocking(true).unwrap();
+        let read = self.0.read(&mut [0]);
+        self.0.set_nonblocking(false).unwrap();
+        match read {
+            Ok(0) => true,
+            Ok(_) => panic!("a byte that nobody waits for"),
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Waits for the other side to end the connection.
     pub fn expect_end(&mut self) {
         let mut rest = Vec::new();
@@ -210,6 +221,23 @@ impl RawPeer {
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
         }
     }
+}
+
+/// A peer that the channel has taken. nng refuses one that comes while it buries the one before.
+pub async fn taken(channel: &dyn Channel, mut next: impl FnMut() -> RawPeer) -> RawPeer {
+    let before = channel.peer().borrow().connections;
+    let mut peer = next();
+    until("the channel to take a peer", || {
+        if channel.peer().borrow().connections > before {
+            return true;
+        }
+        if peer.has_ended() {
+            peer = next();
+        }
+        false
+    })
+    .await;
+    peer
 }
 
 /// A payload as it goes over a Unix domain socket.
