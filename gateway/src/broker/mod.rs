@@ -1,0 +1,250 @@
+//! Routing inside the process: who publishes to whom, with bounded inboxes and counted losses.
+//!
+//! Modules and links come and go by value at any time. A publisher holds its own list of routes, which
+//! is replaced as a whole when a link changes, so publishing takes no lock but the inbox's and looks
+//! up no name. Every route counts what was offered, delivered and dropped; when nothing is under way,
+//! `offered = delivered + dropped + waiting`, also after a module or a link has gone.
+
+mod inbox;
+mod publisher;
+mod route;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+
+pub use inbox::{Attendance, Delivery, Inbox};
+pub use publisher::Publisher;
+pub use route::{Counters, OnFull, Route};
+
+use inbox::Queue;
+
+/// What a link can name as its source: one module, or every module except the sink.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Source {
+    /// `*`: every module there is or will be, except the sink itself.
+    Every,
+    /// The module of this name.
+    Module(String),
+}
+
+/// One link, by value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Link {
+    /// Where messages come from.
+    pub source: Source,
+    /// The module that gets them.
+    pub sink: String,
+    /// What happens when the sink's inbox is full.
+    pub on_full: OnFull,
+}
+
+/// Why the broker refused a change.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// A module of that name exists.
+    #[error("a module named {0:?} exists already")]
+    DuplicateModule(String),
+    /// No module has that name.
+    #[error("there is no module named {0:?}")]
+    NoSuchModule(String),
+    /// A link from that source to that sink exists.
+    #[error("a link from {0:?} to {1:?} exists already")]
+    DuplicateLink(String, String),
+    /// No link goes from that source to that sink.
+    #[error("there is no link from {0:?} to {1:?}")]
+    NoSuchLink(String, String),
+    /// Source and sink are the same module.
+    #[error("module {0:?} cannot be linked to itself")]
+    SelfLink(String),
+}
+
+/// The broker. Clones share one state.
+///
+/// It does not look for cycles: whoever adds a link that closes a cycle gives at least one link on it
+/// a policy other than [`OnFull::Block`] (the configuration reader sees to that).
+#[derive(Clone, Default)]
+pub struct Broker {
+    state: Arc<Mutex<State>>,
+}
+
+/// The routes of one source; the publisher reads them, the broker replaces them.
+type Routes = ArcSwap<Vec<Arc<Route>>>;
+
+#[derive(Default)]
+struct State {
+    modules: HashMap<Arc<str>, Entry>,
+    /// In the order in which they were added; a source offers to its sinks in this order.
+    links: Vec<Link>,
+}
+
+struct Entry {
+    routes: Arc<Routes>,
+    queue: Arc<Queue>,
+}
+
+impl Broker {
+    /// A broker without modules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a module. `capacity` is how many messages its inbox holds (at least one).
+    ///
+    /// # Errors
+    /// [`BrokerError::DuplicateModule`].
+    pub fn add_module(&self, name: &str, capacity: usize) -> Result<(Publisher, Inbox), BrokerError> {
+        let mut state = self.lock();
+        if state.modules.contains_key(name) {
+            return Err(BrokerError::DuplicateModule(name.to_owned()));
+        }
+        let name: Arc<str> = name.into();
+        let (routes, queue) = (Arc::new(Routes::default()), Arc::new(Queue::new(capacity)));
+        state.modules.insert(name.clone(), Entry { routes: routes.clone(), queue: queue.clone() });
+        state.reroute();
+        Ok((Publisher::new(name, routes), Inbox::new(queue)))
+    }
+
+    /// Refuses further messages for a module: what waits in its inbox can still be taken, then
+    /// [`Inbox::recv`] gives `None`. What is offered from now on is counted as dropped.
+    ///
+    /// # Errors
+    /// [`BrokerError::NoSuchModule`].
+    pub fn close_inbox(&self, name: &str) -> Result<(), BrokerError> {
+        let state = self.lock();
+        let entry = state.modules.get(name).ok_or_else(|| BrokerError::NoSuchModule(name.to_owned()))?;
+        entry.queue.close();
+        Ok(())
+    }
+
+    /// Removes a module and, as V1 does, the links that name it. Gives back the routes that ended, for
+    /// their counters. Its inbox closes as with [`Broker::close_inbox`].
+    ///
+    /// # Errors
+    /// [`BrokerError::NoSuchModule`].
+    pub fn remove_module(&self, name: &str) -> Result<Vec<Arc<Route>>, BrokerError> {
+        let mut state = self.lock();
+        let entry = state.modules.remove(name).ok_or_else(|| BrokerError::NoSuchModule(name.to_owned()))?;
+        entry.queue.close();
+        state.links.retain(|link| link.sink != name && link.source != Source::Module(name.to_owned()));
+        let mut ended = entry.routes.swap(Arc::default()).to_vec();
+        ended.extend(state.reroute());
+        Ok(ended)
+    }
+
+    /// Adds a link. Where a module's own link and one from `*` meet, the module's own one counts.
+    ///
+    /// # Errors
+    /// A module that does not exist, a link that does already, a link of a module to itself.
+    pub fn add_link(&self, link: Link) -> Result<(), BrokerError> {
+        let mut state = self.lock();
+        let named = match &link.source {
+            Source::Module(name) => Some(name),
+            Source::Every => None,
+        };
+        if let Some(missing) =
+            named.into_iter().chain([&link.sink]).find(|name| !state.modules.contains_key(name.as_str()))
+        {
+            return Err(BrokerError::NoSuchModule(missing.clone()));
+        }
+        if named == Some(&link.sink) {
+            return Err(BrokerError::SelfLink(link.sink));
+        }
+        if state.position(&link.source, &link.sink).is_some() {
+            return Err(BrokerError::DuplicateLink(link.source.name().to_owned(), link.sink));
+        }
+        state.links.push(link);
+        state.reroute();
+        Ok(())
+    }
+
+    /// Removes a link and gives back the routes that ended, for their counters. What waits already is
+    /// still delivered.
+    ///
+    /// # Errors
+    /// [`BrokerError::NoSuchLink`].
+    pub fn remove_link(&self, source: &Source, sink: &str) -> Result<Vec<Arc<Route>>, BrokerError> {
+        let mut state = self.lock();
+        let missing = || BrokerError::NoSuchLink(source.name().to_owned(), sink.to_owned());
+        let position = state.position(source, sink).ok_or_else(missing)?;
+        state.links.remove(position);
+        Ok(state.reroute())
+    }
+
+    /// The links there are.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        self.lock().links.clone()
+    }
+
+    /// The routes there are, one for each pair of source and sink, ordered by name.
+    #[must_use]
+    pub fn routes(&self) -> Vec<Arc<Route>> {
+        let state = self.lock();
+        let mut routes: Vec<_> =
+            state.modules.values().flat_map(|entry| entry.routes.load().to_vec()).collect();
+        routes.sort_by(|a, b| (a.source(), a.sink()).cmp(&(b.source(), b.sink())));
+        routes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No change below can stop half-way through a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    /// The module's name, or `*`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Every => "*",
+            Self::Module(name) => name,
+        }
+    }
+}
+
+impl State {
+    fn position(&self, source: &Source, sink: &str) -> Option<usize> {
+        self.links.iter().position(|link| link.source == *source && link.sink == sink)
+    }
+
+    /// Works out every source's routes anew, keeps those that go on as they are, and gives back those
+    /// that have ended. Changes are rare; publishing pays nothing for this.
+    fn reroute(&self) -> Vec<Arc<Route>> {
+        let mut ended = Vec::new();
+        for (name, entry) in &self.modules {
+            let before = entry.routes.load_full();
+            let after: Vec<_> = self
+                .links_from(name)
+                .filter_map(|link| {
+                    let queue = &self.modules.get(link.sink.as_str())?.queue;
+                    let same = before.iter().find(|route| route.is(link, queue));
+                    let fresh = || Arc::new(Route::new(name.clone(), link, queue.clone()));
+                    Some(same.cloned().unwrap_or_else(fresh))
+                })
+                .collect();
+            let gone = before.iter().filter(|route| !after.iter().any(|kept| Arc::ptr_eq(kept, route)));
+            ended.extend(gone.cloned());
+            entry.routes.store(Arc::new(after));
+        }
+        ended
+    }
+
+    fn links_from<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Link> {
+        self.links.iter().filter(move |link| match &link.source {
+            Source::Module(source) => source == name,
+            Source::Every => {
+                let own = Source::Module(name.to_owned());
+                link.sink != name && self.position(&own, &link.sink).is_none()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

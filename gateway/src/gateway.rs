@@ -1,0 +1,215 @@
+//! A gateway: a broker with modules and links, which come and go by value.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::broker::{Broker, BrokerError, Counters, Route};
+use crate::config::{Config, ModuleConfig, ModuleKind};
+use crate::module::{Context, Module};
+use crate::outprocess::{PairConnector, Proxy};
+
+/// How long a module of this process may take to finish what waits in its inbox.
+const BUILTIN_STOP: Duration = Duration::from_secs(5);
+
+/// Runs what a configuration says until `shutdown` completes, then drains and stops.
+///
+/// Draining goes along the links: a module is stopped when all that publish to it have ended, so what
+/// they published last still gets through. Every step has a time limit. A module or host that fails does
+/// not end the gateway.
+///
+/// # Errors
+/// A configuration that was made by hand and names modules twice, or not at all. One that was read from
+/// a file has been checked.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), BrokerError> {
+    let mut gateway = Gateway::new();
+    let (modules, links) = (config.modules.len(), config.links.len());
+    for module in config.modules {
+        gateway.add_module(module)?;
+    }
+    for link in config.links {
+        gateway.broker.add_link(link)?;
+    }
+    gateway.start();
+    info!(modules, links, "gateway running");
+    shutdown.await;
+    info!("gateway stopping");
+    gateway.stop().await;
+    info!("gateway stopped");
+    Ok(())
+}
+
+/// A gateway with its modules. Dropping it ends all of them at once.
+#[derive(Default)]
+pub struct Gateway {
+    broker: Broker,
+    modules: Vec<Entry>,
+}
+
+struct Entry {
+    name: String,
+    stop: CancellationToken,
+    longest_stop: Duration,
+    state: State,
+}
+
+enum State {
+    Created(Box<dyn Module>, Context),
+    Running(JoinHandle<()>),
+    Ended,
+}
+
+impl Gateway {
+    /// A gateway without modules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The broker: links are added to it and removed from it at any time.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// Adds a module of a configuration. It runs from the next [`Gateway::start`] on.
+    ///
+    /// # Errors
+    /// [`BrokerError::DuplicateModule`].
+    pub fn add_module(&mut self, config: ModuleConfig) -> Result<(), BrokerError> {
+        let (module, longest_stop): (Box<dyn Module>, _) = match config.kind {
+            ModuleKind::Builtin(builtin) => (builtin.create(), BUILTIN_STOP),
+            ModuleKind::Outprocess(config) => {
+                let longest_stop = Proxy::<PairConnector>::longest_stop(&config);
+                (Box::new(Proxy::new(config, PairConnector)), longest_stop)
+            }
+        };
+        self.add(&config.name, config.queue_capacity, module, longest_stop)
+    }
+
+    /// Adds a module of any kind. It runs from the next [`Gateway::start`] on; when it is stopped it may
+    /// take as long as `longest_stop` before it is ended by force.
+    ///
+    /// # Errors
+    /// [`BrokerError::DuplicateModule`].
+    pub fn add(
+        &mut self,
+        name: &str,
+        queue_capacity: usize,
+        module: Box<dyn Module>,
+        longest_stop: Duration,
+    ) -> Result<(), BrokerError> {
+        let (publisher, inbox) = self.broker.add_module(name, queue_capacity)?;
+        let stop = CancellationToken::new();
+        let context = Context { name: name.to_owned(), publisher, inbox, stop: stop.clone() };
+        let state = State::Created(module, context);
+        self.modules.push(Entry { name: name.to_owned(), stop, longest_stop, state });
+        Ok(())
+    }
+
+    /// Starts the modules that have not been started. Each runs by itself; none waits for another.
+    pub fn start(&mut self) {
+        for entry in &mut self.modules {
+            entry.state = match std::mem::replace(&mut entry.state, State::Ended) {
+                State::Created(module, context) => State::Running(tokio::spawn(live(module, context))),
+                other => other,
+            };
+        }
+    }
+
+    /// Stops one module, drained, and removes it with its links. Gives back the routes that ended, for
+    /// their counters.
+    ///
+    /// # Errors
+    /// [`BrokerError::NoSuchModule`].
+    pub async fn remove_module(&mut self, name: &str) -> Result<Vec<Arc<Route>>, BrokerError> {
+        let missing = || BrokerError::NoSuchModule(name.to_owned());
+        let position = self.modules.iter().position(|entry| entry.name == name).ok_or_else(missing)?;
+        let mut entry = self.modules.remove(position);
+        entry.tell(&self.broker);
+        entry.wait().await;
+        self.broker.remove_module(name)
+    }
+
+    /// Stops all modules, those that publish before those that they publish to, and logs what became of
+    /// the messages.
+    pub async fn stop(mut self) {
+        let routes = self.broker.routes();
+        let mut remaining = std::mem::take(&mut self.modules);
+        while !remaining.is_empty() {
+            let wave = next_wave(&remaining, &routes);
+            let (mut ending, others): (Vec<_>, Vec<_>) =
+                remaining.into_iter().partition(|entry| wave.contains(&entry.name));
+            remaining = others;
+            ending.iter().for_each(|entry| entry.tell(&self.broker));
+            for entry in &mut ending {
+                entry.wait().await;
+            }
+        }
+        for route in self.broker.routes() {
+            let Counters { offered, delivered, dropped, waiting } = route.counters();
+            info!(source = route.source(), sink = route.sink(), offered, delivered, dropped, waiting, "link");
+        }
+    }
+}
+
+impl Entry {
+    /// Asks the module to finish.
+    fn tell(&self, broker: &Broker) {
+        self.stop.cancel();
+        // A module that the broker does not know has no inbox to close.
+        let _ = broker.close_inbox(&self.name);
+    }
+
+    /// Waits until the module has ended, and ends it when it takes too long.
+    async fn wait(&mut self) {
+        let State::Running(task) = &mut self.state else { return };
+        if timeout(self.longest_stop, &mut *task).await.is_err() {
+            warn!(module = self.name, "module has not stopped in time; it is ended");
+            task.abort();
+        }
+        self.state = State::Ended;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let State::Running(task) = &self.state {
+            task.abort();
+        }
+    }
+}
+
+/// The names of the modules that no other remaining one publishes to. When all are on cycles or behind
+/// them: the first.
+fn next_wave(remaining: &[Entry], routes: &[Arc<Route>]) -> Vec<String> {
+    let fed = |entry: &&Entry| {
+        let from = |source: &str| remaining.iter().any(|other| other.name == source);
+        routes.iter().any(|route| route.sink() == entry.name && from(route.source()))
+    };
+    let wave: Vec<_> = remaining.iter().filter(|entry| !fed(entry)).map(|entry| entry.name.clone()).collect();
+    match remaining.first() {
+        Some(first) if wave.is_empty() => vec![first.name.clone()],
+        _ => wave,
+    }
+}
+
+/// A module's life, with a wall around it: an error or a panic ends this module alone.
+async fn live(module: Box<dyn Module>, context: Context) {
+    let name = context.name.clone();
+    // A set, because it ends its task when this future is dropped.
+    let mut life = JoinSet::new();
+    life.spawn(async move { module.run(context).await });
+    match life.join_next().await {
+        Some(Ok(Ok(()))) | None => {}
+        Some(Ok(Err(error))) => error!(module = name, %error, "module failed; the others go on"),
+        Some(Err(error)) => error!(module = name, %error, "module panicked; the others go on"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

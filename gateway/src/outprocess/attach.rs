@@ -1,0 +1,204 @@
+//! One attach: a fresh pair of channels to a host, from the first Create to the close.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandgate_wire::channel::{Closed, PairError, Peer, SendError};
+use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
+use sandgate_wire::{Address, AddressError, Channel, Control, Create, EncodeError, Status};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::connector::Connector;
+use crate::burst::Burst;
+use crate::config::OutprocessConfig;
+
+/// How many bytes the name of a made-up socket has.
+pub(crate) const MADE_UP_NAME_LENGTH: usize = "sandgate-".len() + 36 + ".message".len();
+/// Frames that each direction of a message channel holds. What is there when the host dies is lost.
+const MESSAGE_CAPACITY: usize = 256;
+const CONTROL_CAPACITY: usize = 16;
+/// Closing a socket takes a moment; it is not waited for longer than this.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// Why no attach can begin. Tried again, since the machine may change.
+#[derive(Debug, Error)]
+pub(super) enum AttachError {
+    #[error(transparent)]
+    Channel(#[from] PairError),
+    #[error("no address for the message channel: {0}; give a `message.id`")]
+    Address(#[from] AddressError),
+    #[error("no Create message: {0}")]
+    Create(#[from] EncodeError),
+}
+
+/// Why an attach ended.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub(super) enum Ended {
+    #[error("the host's control connection ended")]
+    HostGone,
+    #[error("the host answered Create with {0}")]
+    Refused(Status),
+    #[error("the host says that the module is gone: {0}")]
+    Detached(Status),
+    #[error("the channel was closed")]
+    Closed,
+    #[error("the module is being stopped")]
+    Stopped,
+}
+
+impl From<Closed> for Ended {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+pub(super) struct Attach {
+    pub(super) message: Box<dyn Channel>,
+    pub(super) control: Box<dyn Channel>,
+    create: Bytes,
+    /// The socket file to remove at the end, when the address was made up.
+    made_up: Option<PathBuf>,
+    /// Control frames that made no sense.
+    malformed: AtomicU64,
+    burst: Mutex<Burst>,
+}
+
+impl Attach {
+    /// Dials both channels, the message channel first, as V1 does.
+    pub(super) fn open(connector: &impl Connector, config: &OutprocessConfig) -> Result<Self, AttachError> {
+        let made_up = match &config.message {
+            Some(_) => None,
+            None => Some(env::temp_dir().join(format!("sandgate-{}.message", Uuid::new_v4()))),
+        };
+        let address = match (&config.message, &made_up) {
+            (Some(address), _) => address.clone(),
+            (None, path) => Address::from_path(path.as_deref().unwrap_or("".as_ref()))?,
+        };
+        let uri = address.as_str().to_owned();
+        let create = Control::Create(Create { uri, arguments: config.arguments.clone() }).encode()?;
+        let message = connector.dial(&address, MESSAGE_MAX, MESSAGE_CAPACITY)?;
+        let control = connector.dial(&config.control, CONTROL_MAX, CONTROL_CAPACITY)?;
+        Ok(Self { message, control, create, made_up, malformed: AtomicU64::new(0), burst: Mutex::default() })
+    }
+
+    /// Sends Create until the host says that the module exists.
+    ///
+    /// The first Create waits in the channel for the peer, so it goes out the moment the peer comes.
+    /// While one is still there no other is put behind it.
+    pub(super) async fn create(&self, module: &str, retry: Duration) -> Result<(), Ended> {
+        loop {
+            if self.control.statistics().waiting == 0 {
+                send(&*self.control, self.create.clone())?;
+            }
+            let retry = sleep(retry);
+            tokio::pin!(retry);
+            loop {
+                tokio::select! {
+                    biased;
+                    status = self.reply(module) => match status? {
+                        Status::SUCCESS => return Ok(()),
+                        status => return Err(Ended::Refused(status)),
+                    },
+                    () = &mut retry => break,
+                }
+            }
+        }
+    }
+
+    /// Tells the host that messages may flow.
+    pub(super) fn start(&self) -> Result<(), Ended> {
+        let start = Control::Start.encode().map_err(|_| Ended::Closed)?;
+        send(&*self.control, start)
+    }
+
+    /// Waits until the host ends the attach. A success is a late answer to a repeated Create.
+    pub(super) async fn end(&self, module: &str) -> Ended {
+        loop {
+            match self.reply(module).await {
+                Ok(status) if status.is_success() => {}
+                Ok(status) => return Ended::Detached(status),
+                Err(ended) => return ended,
+            }
+        }
+    }
+
+    /// Asks the host to destroy the module, as far as a host is there to be asked.
+    pub(super) fn destroy(&self) -> bool {
+        let present = self.control.peer().borrow().connected;
+        present && Control::Destroy.encode().is_ok_and(|frame| self.control.try_send(frame).is_ok())
+    }
+
+    /// Closes both channels and removes a made-up socket.
+    pub(super) async fn close(self) {
+        let closing = async {
+            self.message.close().await;
+            self.control.close().await;
+        };
+        // The close goes on in the background if it takes longer.
+        let _ = timeout(CLOSE, closing).await;
+        if let Some(path) = &self.made_up {
+            // The host removes it as well when it closes in good order; one that died did not.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Control frames from the host that were ignored because they made no sense.
+    pub(super) fn malformed(&self) -> u64 {
+        self.malformed.load(Ordering::Relaxed)
+    }
+
+    /// The next Reply's status, or the peer's end. What it said before it went comes first.
+    async fn reply(&self, module: &str) -> Result<Status, Ended> {
+        let mut peer = self.control.peer();
+        loop {
+            let frame = tokio::select! {
+                biased;
+                frame = self.control.recv() => frame?,
+                () = gone(&mut peer) => return Err(Ended::HostGone),
+            };
+            let error = match Control::decode(&frame) {
+                Ok(Control::Reply(status)) => return Ok(status),
+                Ok(_) => "only a gateway sends this message".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.malformed.fetch_add(1, Ordering::Relaxed);
+            let event = self.burst.lock().unwrap_or_else(PoisonError::into_inner).event();
+            if let Some(suppressed) = event {
+                warn!(module, error, suppressed, "malformed control message from the host, ignored");
+            }
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+}
+
+/// A channel belongs to its first peer: when that one has gone, even if another came, it is over.
+async fn gone(peer: &mut watch::Receiver<Peer>) {
+    let over = |peer: &Peer| peer.connections > 1 || (peer.connections == 1 && !peer.connected);
+    // An error means that the channel itself has gone.
+    let _ = peer.wait_for(over).await;
+}
+
+fn send(channel: &dyn Channel, frame: Bytes) -> Result<(), Ended> {
+    match channel.try_send(frame) {
+        // A full control channel: the peer does not read, and what waits says the same thing.
+        Ok(()) | Err(SendError::Full(_)) => Ok(()),
+        Err(SendError::Closed) => Err(Ended::Closed),
+    }
+}
+
+/// Waits until a channel has handed everything to its transport, or the time has come.
+pub(super) async fn flush(channel: &dyn Channel, until: Instant) {
+    const LOOK: Duration = Duration::from_millis(2);
+    while channel.statistics().waiting > 0 && Instant::now() < until {
+        sleep(LOOK).await;
+    }
+}
