@@ -174,7 +174,7 @@ fn a_full_disk_leaves_the_array_as_it_was() {
 
 #[test]
 fn lost_entries_are_counted_until_the_disk_has_room() {
-    let mut journal = Journal::start("log".into(), "x".into(), LogFile::new(disk(60)));
+    let mut journal = Journal::start("log".into(), "x".into(), LogFile::new(disk(70)));
     assert_eq!(journal.lost(), 0);
     journal.append_texts(&["1".repeat(100)]);
     journal.append_texts(&["2".repeat(100), "3".repeat(100)]);

@@ -19,3 +19,6 @@ pub use connector::{Connector, PairConnector};
 pub use proxy::Proxy;
 
 pub(crate) use attach::MADE_UP_NAME_LENGTH;
+
+#[cfg(test)]
+mod tests;
