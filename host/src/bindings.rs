@@ -9,8 +9,8 @@ wasmtime::component::bindgen!({
 });
 
 /// The optional interface for modules with timers.
-pub const TIMER_HANDLER: &str = "sandgate:gateway/timer-handler@0.1.0";
+pub(crate) const TIMER_HANDLER: &str = "sandgate:gateway/timer-handler@0.1.0";
 /// The interface that every module exports.
-pub const MODULE: &str = "sandgate:gateway/module@0.1.0";
+pub(crate) const MODULE: &str = "sandgate:gateway/module@0.1.0";
 /// The functions of [`MODULE`].
-pub const MODULE_FUNCTIONS: [&str; 4] = ["create", "start", "receive", "destroy"];
+pub(crate) const MODULE_FUNCTIONS: [&str; 4] = ["create", "start", "receive", "destroy"];

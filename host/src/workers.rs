@@ -17,7 +17,7 @@ use std::{io, panic};
 use async_task::{Runnable, Task};
 
 /// How long a task keeps its seat, and the resolution of deadlines.
-pub const TICK: Duration = Duration::from_millis(1);
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// Threads, working, spare and stuck together.
 const THREADS_MAX: usize = 64;
 /// Idle ticks before the ticker sleeps until there is work again.
@@ -136,7 +136,6 @@ impl Pool {
             };
             // The last spare thread sits down: have another one ready, should this one get stuck.
             if state.waiting == 0
-                && state.seats == 0
                 && let Err(error) = self.add_thread(&mut state)
             {
                 tracing::warn!(%error, "no spare worker thread to be had");
@@ -232,7 +231,7 @@ mod tests {
         let gates: Vec<_> = (0..stuck)
             .map(|_| {
                 let (release, gate) = mpsc::channel::<()>();
-                workers.spawn(async move { drop(gate.recv()) }).detach();
+                workers.spawn(async move { let _ = gate.recv(); }).detach();
                 release
             })
             .collect();
@@ -256,11 +255,11 @@ mod tests {
     #[test]
     fn the_ticker_ticks_while_something_runs() {
         let (tick, ticks) = mpsc::channel();
-        let workers = Workers::start(move || drop(tick.send(()))).unwrap();
+        let workers = Workers::start(move || { let _ = tick.send(()); }).unwrap();
         // It sleeps after a while without work.
         while ticks.recv_timeout(Duration::from_millis(500)).is_ok() {}
         let (release, gate) = mpsc::channel::<()>();
-        workers.spawn(async move { drop(gate.recv()) }).detach();
+        workers.spawn(async move { let _ = gate.recv(); }).detach();
         for _ in 0..2 * IDLE_TICKS {
             ticks.recv_timeout(LONG).expect("it ticks again");
         }
