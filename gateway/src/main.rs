@@ -26,8 +26,12 @@ Examples:
   RUST_LOG=warn gateway gateway.json         log less
   gateway --v1-lenient old.json              unknown keys are warnings, as V1 ignored them
 
-Exit status: 0 stopped in good order, 64 the configuration or the command line cannot be used, 1 anything
-else. The first Ctrl-C or SIGTERM drains and stops, the second stops at once.";
+Exit status:
+  0   stopped in good order
+  64  the configuration or the command line cannot be used
+  1   anything else
+
+The first Ctrl-C or SIGTERM drains and stops, the second stops at once.";
 
 /// Runs an edge gateway from a V1 JSON configuration.
 #[derive(Parser)]

@@ -99,17 +99,12 @@ impl Attach {
             if self.control.statistics().waiting == 0 {
                 send(&*self.control, self.create.clone())?;
             }
-            let retry = sleep(retry);
-            tokio::pin!(retry);
-            loop {
-                tokio::select! {
-                    biased;
-                    status = self.reply(module) => match status? {
-                        Status::SUCCESS => return Ok(()),
-                        status => return Err(Ended::Refused(status)),
-                    },
-                    () = &mut retry => break,
-                }
+            match timeout(retry, self.reply(module)).await {
+                Ok(Ok(Status::SUCCESS)) => return Ok(()),
+                Ok(Ok(status)) => return Err(Ended::Refused(status)),
+                Ok(Err(ended)) => return Err(ended),
+                // No answer: once more.
+                Err(_) => {}
             }
         }
     }

@@ -71,7 +71,9 @@ async fn supervise(
     while !stop.is_cancelled() {
         let since = Instant::now();
         match spawn(&config) {
-            Ok(mut child) => {
+            Ok(child) => {
+                let mut host = Host(child);
+                let child = &mut host.0;
                 let pid = child.id().unwrap_or_default();
                 if launched {
                     info!(module, pid, "relaunched");
@@ -86,7 +88,7 @@ async fn supervise(
                         Ok(status) => warn!(module, pid, %status, "host exited; it is launched again"),
                         Err(error) => error!(module, pid, %error, "cannot wait for the host"),
                     },
-                    grace = asked_to_end(&mut asked) => return end(&module, &mut child, grace).await,
+                    grace = asked_to_end(&mut asked) => return end(&module, child, grace).await,
                 }
             }
             Err(error) => {
@@ -104,6 +106,18 @@ async fn supervise(
 async fn asked_to_end(asked: &mut watch::Receiver<Option<Duration>>) -> Duration {
     // An error means that nobody is there to ask any more: end at once.
     asked.wait_for(Option::is_some).await.ok().and_then(|grace| *grace).unwrap_or_default()
+}
+
+/// A running host. Dropping it ends the whole group at once; once the process has been waited for, its
+/// number may be another's, and nothing is sent.
+struct Host(Child);
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0.id() {
+            signal(pid, Signal::KILL);
+        }
+    }
 }
 
 fn spawn(config: &LaunchConfig) -> io::Result<Child> {
@@ -148,7 +162,7 @@ async fn end(module: &str, child: &mut Child, grace: Duration) {
     if let Ok(status) = timeout(grace, child.wait()).await {
         return report(module, pid, status);
     }
-    info!(module, pid, "host has not exited within its grace period; sending SIGTERM");
+    info!(module, pid, "host still runs; sending SIGTERM");
     signal(pid, Signal::TERM);
     if let Ok(status) = timeout(TERM, child.wait()).await {
         return report(module, pid, status);
