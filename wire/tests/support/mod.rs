@@ -171,9 +171,12 @@ impl RawPeer {
         peer
     }
 
+    /// Exchanges greetings. A refusal may come at any moment of it, and shows afterwards.
     pub fn greet(&mut self) {
-        self.write(&HANDSHAKE);
-        assert_eq!(self.read(8), HANDSHAKE);
+        let mut greeting = HANDSHAKE;
+        if self.0.write_all(&HANDSHAKE).is_ok() && self.0.read_exact(&mut greeting).is_ok() {
+            assert_eq!(greeting, HANDSHAKE);
+        }
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
