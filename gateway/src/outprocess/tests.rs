@@ -424,3 +424,36 @@ async fn over_nng_a_host_may_come_late_and_come_back() {
     bench.life.await.unwrap();
     assert!(uris.iter().all(|uri| !uri.path().unwrap().exists()), "sockets are left behind");
 }
+
+#[tokio::test]
+async fn malformed_frames_are_counted() {
+    let broker = Broker::new();
+    let (publisher, _inbox) = broker.add_module("remote", 1).unwrap();
+    let (host, ours) = MemoryChannel::pair(64);
+    for index in 0..10 {
+        let good = message(index).frame().clone();
+        let frame = if index < 7 { Bytes::from_static(b"nonsense") } else { good };
+        host.try_send(frame).unwrap();
+    }
+    let inbound = traffic::Inbound::default();
+    inbound.finish();
+    inbound.run(&ours, &publisher).await;
+    assert_eq!((inbound.handled(), inbound.malformed()), (10, 7));
+
+    let attach = attach::Attach::open(&Nobody, &config(None)).unwrap();
+    drop(host);
+    assert_eq!(attach.end("remote").await, attach::Ended::HostGone);
+    assert_eq!(attach.malformed(), 2);
+}
+
+/// A host that says two things that make no sense, and goes.
+struct Nobody;
+
+impl Connector for Nobody {
+    fn dial(&self, _: &Address, _: usize, capacity: usize) -> Result<Box<dyn Channel>, PairError> {
+        let (ours, theirs) = MemoryChannel::pair(capacity);
+        theirs.try_send(Bytes::from_static(b"nonsense")).unwrap();
+        theirs.try_send(Control::Destroy.encode().unwrap()).unwrap();
+        Ok(Box::new(ours))
+    }
+}
