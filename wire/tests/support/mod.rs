@@ -205,7 +205,7 @@ impl RawPeer {
         self.read(usize::try_from(length).unwrap())
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.0.set_nonblocking(true).unwrap();
         let read = self.0.read(&mut [0]);
         self.0.set_nonblocking(false).unwrap();
