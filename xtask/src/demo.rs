@@ -78,6 +78,7 @@ fn configure(project: &Project, folder: &Path, log: &Path) -> Value {
               "loader": { "name": "outprocess", "entrypoint": {
                   "activation.type": "launch",
                   "control.id": control,
+                  "message.id": folder.join("threshold.message"),
                   "launch": {
                       "path": project.programs().join("wasm-host"),
                       "args": ["--control", control, project.module("threshold")],
@@ -127,10 +128,11 @@ impl Show {
     fn play(&mut self, stop: &AtomicBool) -> Result<()> {
         while !stop.load(Ordering::Relaxed) && !self.is_over() {
             self.gateway.check()?;
-            self.look_for_the_host();
+            // Messages first: what is here by now does not come from a host that is only found now.
             for entry in self.log.read()? {
                 self.show(&entry);
             }
+            self.look_for_the_host();
             if self.is_time_to_kill() {
                 self.kill_the_host()?;
             }
