@@ -1,0 +1,93 @@
+//! Where the programs and the guest modules are, and how a test starts them.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::scratch::Scratch;
+
+/// The repository's root.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// One of the programs.
+///
+/// # Panics
+/// It has not been built.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let directory = directory("SANDGATE_BIN_DIR", "target/release");
+    existing(directory.join(name), "run `cargo build --release`, or set SANDGATE_BIN_DIR to where it is")
+}
+
+/// A guest module, such as `modules/annotate` or `fixtures/trap_receive`.
+///
+/// # Panics
+/// It has not been built.
+#[must_use]
+pub fn guest(name: &str) -> PathBuf {
+    let directory = directory("SANDGATE_GUESTS", "target/guests");
+    existing(
+        directory.join(format!("{name}.wasm")),
+        "run `cargo xtask guests`, or set SANDGATE_GUESTS to where its folder is",
+    )
+}
+
+fn directory(variable: &str, default: &str) -> PathBuf {
+    env::var_os(variable).map_or_else(|| workspace().join(default), PathBuf::from)
+}
+
+fn existing(path: PathBuf, mend: &str) -> PathBuf {
+    assert!(path.is_file(), "there is no {}; {mend}", path.display());
+    path
+}
+
+/// A program with the environment that every test gives it: nothing of the user's own, and temporary files
+/// in the test's directory.
+#[must_use]
+pub fn command(scratch: &Scratch, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(scratch.path())
+        .env("TMPDIR", scratch.path())
+        .env("XDG_CACHE_HOME", workspace().join("target/tmp/end-to-end-cache"))
+        .env_remove("RUST_LOG")
+        .env_remove("SANDGATE_LAUNCHED_BY");
+    command
+}
+
+/// Starts a gateway with this configuration.
+#[must_use]
+pub fn gateway(scratch: &Scratch, configuration: &Value) -> Process {
+    let file = scratch.configuration(configuration);
+    Process::start(command(scratch, program("gateway")).arg(file))
+}
+
+/// Starts a gateway and waits until its modules run.
+#[must_use]
+pub fn running_gateway(scratch: &Scratch, configuration: &Value) -> Process {
+    let gateway = gateway(scratch, configuration);
+    gateway.wait_for_line("gateway running");
+    gateway
+}
+
+/// Starts a host with a guest module, and with further options.
+#[must_use]
+pub fn wasm_host(scratch: &Scratch, control: &str, guest_name: &str, options: &[&str]) -> Process {
+    let mut command = command(scratch, program("wasm-host"));
+    Process::start(command.args(["--control", control]).args(options).arg(guest(guest_name)))
+}
+
+/// Starts a host and waits until its control channel is bound.
+#[must_use]
+pub fn waiting_host(scratch: &Scratch, control: &str, guest_name: &str, options: &[&str]) -> Process {
+    let host = wasm_host(scratch, control, guest_name, options);
+    host.wait_for_line("waiting for a gateway");
+    host
+}

@@ -1,0 +1,204 @@
+//! The two peers as V1 has them, played by the tests step by step.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sandgate_wire::{Control, Create, Message, Status};
+
+use crate::pair::Pair;
+use crate::wait::PATIENCE;
+
+/// How long a V1 gateway waits for a Reply before it sends Create again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A control message of version 9, which every host answers with status 1. Sent behind other messages it shows
+/// which answers came before it.
+pub const UNKNOWN_VERSION: [u8; 8] = [0xA1, 0x6C, 9, 1, 0, 0, 0, 8];
+
+/// The gateway's side of one module.
+pub struct V1Gateway {
+    /// The control channel.
+    pub control: Pair,
+    /// The message channel.
+    pub message: Pair,
+    uri: String,
+}
+
+impl V1Gateway {
+    /// Connects both channels, the message channel first, as V1 does. The host may come later.
+    #[must_use]
+    pub fn dial(control: &str, message: &str) -> Self {
+        let message_channel = Pair::dial(message);
+        let uri = if message.contains("://") { message.to_owned() } else { format!("ipc://{message}") };
+        Self { control: Pair::dial(control), message: message_channel, uri }
+    }
+
+    /// The bytes of the Create for a module with these arguments.
+    #[must_use]
+    pub fn create_frame(&self, arguments: &str) -> Bytes {
+        let create = Create { uri: self.uri.clone(), arguments: arguments.to_owned() };
+        Control::Create(create).encode().unwrap()
+    }
+
+    /// Sends Create until it is answered, and gives the answer.
+    #[must_use]
+    pub fn create(&self, arguments: &str) -> Status {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            self.control.send(&self.create_frame(arguments));
+            if let Some(frame) = self.control.recv_within(RETRY) {
+                return status(&frame);
+            }
+        }
+        panic!("no answer to Create");
+    }
+
+    /// Sends Start.
+    pub fn start(&self) {
+        self.control.send(&Control::Start.encode().unwrap());
+    }
+
+    /// Create, answered with success, and Start.
+    pub fn attach(&self, arguments: &str) {
+        assert_eq!(self.create(arguments), Status::SUCCESS);
+        self.start();
+    }
+
+    /// Sends Destroy.
+    pub fn destroy(&self) {
+        self.control.send(&Control::Destroy.encode().unwrap());
+    }
+
+    /// The next Reply's status.
+    #[must_use]
+    pub fn reply(&self) -> Status {
+        status(&self.control.recv())
+    }
+
+    /// The next Reply that is not a late success: a Create that was repeated is answered again.
+    #[must_use]
+    pub fn bad_reply(&self) -> Status {
+        loop {
+            let status = self.reply();
+            if !status.is_success() {
+                return status;
+            }
+        }
+    }
+
+    /// How many Replies of success have come that nobody has read, on a host that has answered everything.
+    #[must_use]
+    pub fn successes_before_fence(&self) -> usize {
+        self.control.send(&UNKNOWN_VERSION);
+        let mut successes = 0;
+        loop {
+            match self.reply() {
+                Status::SUCCESS => successes += 1,
+                Status::CONNECTION_ERROR => return successes,
+                other => panic!("{other} where a success was expected"),
+            }
+        }
+    }
+
+    /// Publishes a message to the module.
+    pub fn publish(&self, properties: &[(&str, &str)], content: &[u8]) {
+        self.message.send(Message::new(properties, content).unwrap().frame());
+    }
+
+    /// The next message that the module publishes.
+    #[must_use]
+    pub fn receive(&self) -> Message {
+        decode(self.message.recv())
+    }
+
+    /// Sends a message and waits until it comes back; those that come before it are given.
+    pub fn echo(&self, content: &[u8]) -> Vec<Message> {
+        self.publish(&[("echo", "1")], content);
+        let mut before = Vec::new();
+        loop {
+            let message = self.receive();
+            if message.content() == content {
+                return before;
+            }
+            before.push(message);
+        }
+    }
+}
+
+/// The host's side of one module.
+pub struct V1Host {
+    /// The control channel.
+    pub control: Pair,
+}
+
+impl V1Host {
+    /// Binds the control channel.
+    #[must_use]
+    pub fn listen(control: &str) -> Self {
+        Self { control: Pair::listen(control) }
+    }
+
+    /// The next control message.
+    #[must_use]
+    pub fn next(&self) -> Control {
+        Control::decode(&self.control.recv()).unwrap()
+    }
+
+    /// Waits for a Create.
+    ///
+    /// # Panics
+    /// Something else comes.
+    #[must_use]
+    pub fn next_create(&self) -> Create {
+        match self.next() {
+            Control::Create(create) => create,
+            other => panic!("{other:?} where Create was expected"),
+        }
+    }
+
+    /// Answers.
+    pub fn reply(&self, status: Status) {
+        self.control.send(&Control::Reply(status).encode().unwrap());
+    }
+
+    /// Waits for a Create, binds the message channel, answers with success and waits for Start. Gives the
+    /// message channel.
+    #[must_use]
+    pub fn serve(&self) -> Pair {
+        let create = self.next_create();
+        let message = Pair::listen(&create.uri);
+        self.reply(Status::SUCCESS);
+        self.wait_for(&Control::Start);
+        message
+    }
+
+    /// Waits for this control message; a repeated Create may come before it.
+    ///
+    /// # Panics
+    /// Something else comes.
+    pub fn wait_for(&self, wanted: &Control) {
+        loop {
+            match self.next() {
+                control if control == *wanted => return,
+                Control::Create(_) => {}
+                other => panic!("{other:?} where {wanted:?} was expected"),
+            }
+        }
+    }
+}
+
+/// A frame as a data message.
+///
+/// # Panics
+/// It is none.
+#[must_use]
+pub fn decode(frame: Vec<u8>) -> Message {
+    Message::decode(frame.into()).unwrap()
+}
+
+fn status(frame: &[u8]) -> Status {
+    match Control::decode(frame).unwrap() {
+        Control::Reply(status) => status,
+        other => panic!("{other:?} where a Reply was expected"),
+    }
+}

@@ -1,0 +1,22 @@
+//! Tests of the programs as a user starts them: real processes, real sockets, real signals.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
+mod backpressure;
+mod bad_configuration;
+mod bad_module;
+mod faults;
+mod full_disk;
+mod golden;
+mod hostile_gateway;
+mod hostile_host;
+mod launch;
+mod repeated_create;
+mod restart;
+mod start_order;
