@@ -114,6 +114,18 @@ impl RawListener {
         Self { listener, path: path.to_owned() }
     }
 
+    /// The next connection on which a frame comes, with this frame. A dialler whose connection was ended may
+    /// have dialled once more before it was closed: its connections end without a frame.
+    #[must_use]
+    pub fn accept_frame(&self) -> (RawPeer, Vec<u8>) {
+        loop {
+            let mut peer = self.accept();
+            if let Some(frame) = peer.try_recv() {
+                return (peer, frame);
+            }
+        }
+    }
+
     /// The next connection, with the greetings exchanged.
     #[must_use]
     pub fn accept(&self) -> RawPeer {

@@ -105,15 +105,13 @@ fn the_gateway_sends_recorded_bytes_and_understands_recorded_bytes() {
     let log = LogFile::at(&scratch.file("log.json"));
 
     for end_of_attach in ["reply-detach.bin", "reply-creation-error.bin"] {
-        let mut message = messages.accept();
-        // The greeting has been read and compared; it is the recorded one too.
-        let mut control = controls.accept();
-        expect_frame_among_creates(&mut control, "create.bin");
+        let mut control = accept_create(&controls);
         control.write(&golden_frame("reply-success.bin"));
-        expect_frame_among_creates(&mut control, "start.bin");
+        expect_among_creates(&mut control, "start.bin");
         if end_of_attach == "reply-detach.bin" {
             // What the sample's first module publishes is what V1's did.
-            expect(&mut message, "data-hello-world.bin");
+            let (mut message, frame) = messages.accept_frame();
+            assert_eq!(frame, golden("data-hello-world.bin"));
             message.write(&golden_frame("data-2.bin"));
             let came_through = log.wait_for(1);
             assert_eq!(came_through[0].property("k"), Some("v"));
@@ -125,16 +123,12 @@ fn the_gateway_sends_recorded_bytes_and_understands_recorded_bytes() {
     gateway.wait_for_line("the module is gone: creation error (2)");
 
     // An answer to Create itself that is no success, then one that is.
-    let _first = messages.accept();
-    let mut control = controls.accept();
-    expect_frame_among_creates(&mut control, "create.bin");
+    let mut control = accept_create(&controls);
     control.write(&golden_frame("reply-creation-error.bin"));
     control.expect_end();
-    let _second = messages.accept();
-    let mut control = controls.accept();
-    expect_frame_among_creates(&mut control, "create.bin");
+    let mut control = accept_create(&controls);
     control.write(&golden_frame("reply-success.bin"));
-    expect_frame_among_creates(&mut control, "start.bin");
+    expect_among_creates(&mut control, "start.bin");
     gateway.terminate();
     expect(&mut control, "destroy.bin");
     drop((control, controls, messages));
@@ -142,8 +136,15 @@ fn the_gateway_sends_recorded_bytes_and_understands_recorded_bytes() {
     assert_eq!(log.count(), 1);
 }
 
+/// A gateway that has sent the recorded Create.
+fn accept_create(listener: &RawListener) -> RawPeer {
+    let (peer, frame) = listener.accept_frame();
+    assert_eq!(frame, golden("create.bin"));
+    peer
+}
+
 /// Waits for these bytes; the only others that may come before are those of a Create that is repeated.
-fn expect_frame_among_creates(peer: &mut RawPeer, name: &str) {
+fn expect_among_creates(peer: &mut RawPeer, name: &str) {
     let wanted = golden(name);
     loop {
         let received = peer.recv();

@@ -69,9 +69,11 @@ fn bind(path: &Path) -> RawListener {
     RawListener::bind(path)
 }
 
-fn receive_create(peer: &mut RawPeer) {
-    let frame = peer.recv();
+/// A gateway that has sent its Create.
+fn accept_create(listener: &RawListener) -> RawPeer {
+    let (peer, frame) = listener.accept_frame();
     assert!(matches!(Control::decode(&frame), Ok(Control::Create(_))), "{frame:?}");
+    peer
 }
 
 #[test]
@@ -80,8 +82,7 @@ fn lengths_that_nobody_can_mean_end_the_control_connection() {
     let before = peak_memory_kib(bench.gateway.pid());
     let listener = bind(&bench.control());
     for length in [TEBIBYTE, u64::MAX, 1 << 63, u64::from(u32::MAX) + 1, 3 * CONTROL_MAX as u64] {
-        let mut peer = listener.accept();
-        receive_create(&mut peer);
+        let mut peer = accept_create(&listener);
         peer.claim(length);
         peer.expect_end();
     }
@@ -96,8 +97,7 @@ fn a_control_frame_over_the_limit_is_counted_and_ends_the_connection() {
     let bench = Bench::new();
     let listener = bind(&bench.control());
     for _ in 0..2 {
-        let mut peer = listener.accept();
-        receive_create(&mut peer);
+        let mut peer = accept_create(&listener);
         peer.send(&vec![0; CONTROL_MAX + 1]);
         peer.expect_end();
     }
@@ -109,8 +109,7 @@ fn a_control_frame_over_the_limit_is_counted_and_ends_the_connection() {
 fn malformed_control_messages_are_counted_and_ignored() {
     let bench = Bench::new();
     let listener = bind(&bench.control());
-    let mut peer = listener.accept();
-    receive_create(&mut peer);
+    let mut peer = accept_create(&listener);
     let reply = golden("reply-success.bin");
     let altered = |position: usize, value: u8| {
         let mut frame = reply.clone();
@@ -147,8 +146,7 @@ fn malformed_control_messages_are_counted_and_ignored() {
 
 /// A host whose module is started, played byte by byte on both channels.
 struct RawHost {
-    /// Their files go when these are dropped.
-    _listeners: [RawListener; 2],
+    listeners: [RawListener; 2],
     messages: RawPeer,
     _control: RawPeer,
 }
@@ -157,11 +155,10 @@ impl RawHost {
     fn serve(bench: &Bench) -> Self {
         let listeners = [bind(&bench.message()), bind(&bench.control())];
         let messages = listeners[0].accept();
-        let mut control = listeners[1].accept();
-        receive_create(&mut control);
+        let mut control = accept_create(&listeners[1]);
         assert!(control.send(&golden("reply-success.bin")));
         while control.recv() != golden("start.bin") {}
-        Self { _listeners: listeners, messages, _control: control }
+        Self { listeners, messages, _control: control }
     }
 }
 
@@ -173,7 +170,7 @@ fn lengths_that_nobody_can_mean_end_the_message_connection_alone() {
     for length in [TEBIBYTE, u64::MAX, 3 * MESSAGE_MAX as u64] {
         host.messages.claim(length);
         host.messages.expect_end();
-        host.messages = host._listeners[0].accept();
+        host.messages = host.listeners[0].accept();
     }
     // The attach holds: messages go on over the new connection.
     assert_eq!(host.messages.recv(), golden("data-hello-world.bin"));
@@ -190,7 +187,7 @@ fn a_data_frame_over_the_limit_is_counted_and_ends_the_connection() {
     let mut host = RawHost::serve(&bench);
     host.messages.send(&vec![0; MESSAGE_MAX + 1]);
     host.messages.expect_end();
-    host.messages = host._listeners[0].accept();
+    host.messages = host.listeners[0].accept();
     assert_eq!(host.messages.recv(), golden("data-hello-world.bin"));
     drop(host);
     assert_eq!(bench.end(), (0, 1));
