@@ -32,6 +32,7 @@ Examples:
   cargo xtask demo                  the main job, with this machine's own readings, until Ctrl-C
   cargo xtask demo --seconds 20     the same, ended after 20 seconds
   cargo xtask test                  everything that continuous integration checks
+  cargo xtask bench                 the table of measurements
   cargo xtask bench -- --help       what the benchmark can be asked
 
 What is missing and can be had without changing the system is fetched into the target directory.
@@ -51,10 +52,10 @@ enum Verb {
     Build,
     /// Builds the guest modules only
     Guests,
-    /// Runs the benchmark; what stands after `--` is passed on to it
+    /// Runs the benchmark; its arguments are passed on
     Bench {
-        /// Arguments of the benchmark
-        #[arg(last = true, value_name = "ARGUMENTS")]
+        /// Arguments of the benchmark; `-- --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
     /// Holds the rules that no compiler knows: who may depend on whom, length of files, their headings
