@@ -118,14 +118,12 @@ async fn closed_address_is_free_at_once(address: &Address, rounds: u32) {
 }
 
 #[tokio::test]
-#[ignore = "NNG 1.4 takes a greeting that meets a closed connection for the end of its listener"]
 async fn closed_path_is_free_at_once() {
     let place = Place::new();
     closed_address_is_free_at_once(&place.address(), 300).await;
 }
 
 #[tokio::test]
-#[ignore = "NNG 1.4 takes a greeting that meets a closed connection for the end of its listener"]
 async fn closed_port_is_free_at_once() {
     closed_address_is_free_at_once(&free_tcp_address(), 100).await;
 }

@@ -141,7 +141,6 @@ async fn waker_may_use_the_channel() {
 /// Threads send and receive as fast as they can while the channel is closed under them. An operation
 /// that nng accepts while the socket closes is never completed, and would hold up every later close.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "NNG 1.4 now and then crashes when a peer leaves while its receive buffer is full"]
 async fn closed_under_load_from_many_threads() {
     for round in 0..200 {
         let place = Place::new();

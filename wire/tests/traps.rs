@@ -151,7 +151,6 @@ async fn second_peer_is_refused_and_its_leaving_does_not_make_the_first_look_gon
 }
 
 #[tokio::test]
-#[ignore = "NNG 1.4 takes a greeting that meets a closed connection for the end of its listener"]
 async fn peer_that_leaves_at_once_is_not_taken_for_present() {
     let place = Place::new();
     let channel = listen(&place.address());
@@ -194,7 +193,6 @@ async fn gets_through(channel: &PairChannel, place: &Place) -> RawPeer {
 /// A peer that is gone before nng's greeting reaches it makes that write fail. nng 1.4 takes the error
 /// for the end of its listener and never accepts anybody again.
 #[tokio::test]
-#[ignore = "NNG 1.4 takes a greeting that meets a closed connection for the end of its listener"]
 async fn peer_that_leaves_before_the_greeting_does_not_end_the_listener() {
     let place = Place::new();
     let channel = listen(&place.address());
@@ -206,7 +204,6 @@ async fn peer_that_leaves_before_the_greeting_does_not_end_the_listener() {
 
 /// The same for a dialler, which would never dial again.
 #[tokio::test]
-#[ignore = "NNG 1.4 takes a greeting that meets a closed connection for the end of its dialler"]
 async fn listener_that_hangs_up_before_the_greeting_does_not_end_the_dialler() {
     let place = Place::new();
     let diallers: Vec<_> = (0..20).map(|_| dial(&place.address())).collect();

@@ -28,7 +28,8 @@ impl MemoryChannel {
     /// Two connected ends; each direction holds up to `capacity` frames.
     #[must_use]
     pub fn pair(capacity: usize) -> (Self, Self) {
-        let (left, right) = (Arc::new(Queue::new(capacity)), Arc::new(Queue::new(capacity)));
+        let (left, right) =
+            (Arc::new(Queue::new(capacity, usize::MAX)), Arc::new(Queue::new(capacity, usize::MAX)));
         let here = Peer { connected: true, connections: 1 };
         let (left_presence, left_seen) = watch::channel(here);
         let (right_presence, right_seen) = watch::channel(here);
@@ -89,6 +90,7 @@ impl Channel for MemoryChannel {
             received: self.received.load(Ordering::Relaxed),
             waiting,
             oversized: 0,
+            dropped: 0,
             lost_connections: u64::from(lost),
         }
     }

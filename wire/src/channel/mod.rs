@@ -1,5 +1,6 @@
 //! How frames travel between two processes, and the twin within one process for tests.
 
+mod endpoint;
 mod memory;
 mod pair;
 mod presence;
@@ -99,6 +100,8 @@ pub struct Statistics {
     pub waiting: u64,
     /// Frames that arrived whole and were over the receive limit; each ended its connection.
     pub oversized: u64,
+    /// Frames that arrived and were given up, because their peer left while nobody read.
+    pub dropped: u64,
     /// Connections that ended while this end was open. A frame that claims more than twice the
     /// receive limit is never read: it shows here, because nng ends the connection by itself.
     pub lost_connections: u64,

@@ -13,20 +13,20 @@ use std::future::poll_fn;
 use std::os::unix::fs::FileTypeExt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use nng::options::transport::ipc::Permissions;
 use nng::options::transport::tcp::{KeepAlive, NoDelay};
 use nng::options::{
     Options, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvMaxSize, SendBufferSize,
 };
-use nng::{Aio, AioResult, ListenerBuilder, Message, Protocol, Socket};
+use nng::{Aio, AioResult, Message, PipeEvent, Protocol, Socket};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use super::endpoint::{Endpoint, Role};
 use super::presence::Presence;
 use super::queue::{Queue, wake};
 use super::reaper::{self, Remains};
@@ -34,11 +34,13 @@ use super::{Channel, Closed, Peer, SendError, Statistics};
 use crate::Address;
 
 /// Frames that nng may hold between the socket and the incoming queue; they are taken in batches.
-const RECEIVE_BUFFER: i32 = 64;
+const RECEIVE_BUFFER: i32 = 16;
+/// Frames beyond its capacity that a queue takes when a peer leaves: what nng held of it.
+const RESCUED_MAX: usize = RECEIVE_BUFFER as usize + 2;
+/// Bytes that a queue may always hold, whatever the largest frame.
+const BUDGET_MIN: usize = 8 << 20;
 /// How soon a dialler tries again, and at most how long it waits between tries.
 const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
-/// A listening socket can be used by its owner alone.
-const SOCKET_MODE: u32 = 0o600;
 
 /// Bounds of a [`PairChannel`].
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,8 @@ pub struct PairOptions {
     /// The largest frame that is accepted from the peer, in bytes. nng ends the connection of a peer
     /// that claims more than twice as much; what lies between is read, counted, and ends it too.
     pub frame_max: usize,
-    /// Frames that each direction holds.
+    /// Frames that each direction holds, as long as they have no more than twice `frame_max` bytes
+    /// together, or 8 MiB where that is more; nng holds some 16 more of those that arrive.
     pub capacity: usize,
 }
 
@@ -73,6 +76,7 @@ pub struct PairChannel {
     socket: Socket,
     sender: Aio,
     receiver: Aio,
+    endpoint: Arc<Endpoint>,
     /// Whether the socket is closed and its address is free.
     closed: Arc<watch::Sender<bool>>,
 }
@@ -103,8 +107,21 @@ struct Sending {
 
 #[derive(Default)]
 struct Receiving {
-    /// Receiving stopped because the incoming queue was full; whoever makes room starts it again.
-    paused: bool,
+    state: Reception,
+    /// Frames that were rescued while the completion of an older one was still on its way.
+    behind: Vec<Message>,
+}
+
+/// Who takes the next frame from the socket.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Reception {
+    /// The receiving `Aio`, or its completion, which has not begun.
+    #[default]
+    Waiting,
+    /// The completion, which takes all that it can get.
+    Draining,
+    /// Nobody: the incoming queue is full. Whoever makes room starts it again.
+    Paused,
 }
 
 impl PairChannel {
@@ -114,14 +131,7 @@ impl PairChannel {
     /// The address is in use or cannot be bound.
     pub fn listen(address: &Address, options: PairOptions) -> Result<Self, PairError> {
         refuse_other_files(address)?;
-        let channel = Self::open(address, options)?;
-        let failed = |error| refusal(address, error);
-        let builder = ListenerBuilder::new(&channel.socket, address.as_str()).map_err(failed)?;
-        if address.path().is_some() {
-            builder.set_opt::<Permissions>(SOCKET_MODE).map_err(failed)?;
-        }
-        builder.start().map_err(|(_, error)| failed(error))?;
-        Ok(channel)
+        Self::open(address, options, Role::Listens)
     }
 
     /// Connects to the address, now or as soon as somebody listens there, and again after every loss.
@@ -129,12 +139,10 @@ impl PairChannel {
     /// # Errors
     /// The address cannot be used at all.
     pub fn dial(address: &Address, options: PairOptions) -> Result<Self, PairError> {
-        let channel = Self::open(address, options)?;
-        channel.socket.dial_async(address.as_str()).map_err(|error| refusal(address, error))?;
-        Ok(channel)
+        Self::open(address, options, Role::Dials)
     }
 
-    fn open(address: &Address, options: PairOptions) -> Result<Self, PairError> {
+    fn open(address: &Address, options: PairOptions, role: Role) -> Result<Self, PairError> {
         let failed = |error| refusal(address, error);
         let socket = Socket::new(Protocol::Pair0).map_err(failed)?;
         // Zero would mean no limit.
@@ -149,23 +157,54 @@ impl PairChannel {
             socket.set_opt::<NoDelay>(true).map_err(failed)?;
         }
         let presence = Arc::new(Presence::new());
-        let events = presence.clone();
-        socket.pipe_notify(move |pipe, event| events.notice(pipe, event)).map_err(failed)?;
+        // The socket holds its callback, so the callback must not hold the socket.
+        let inside = Arc::new(OnceLock::<(Weak<Shared>, Weak<Endpoint>)>::new());
+        let (events, behind) = (presence.clone(), inside.clone());
+        let notice = move |pipe, event| {
+            let (shared, endpoint) = behind.get().cloned().unwrap_or_default();
+            if event == PipeEvent::RemovePost
+                && events.is_in_use(pipe)
+                && let Some(shared) = shared.upgrade()
+            {
+                shared.rescue();
+            }
+            events.notice(pipe, event);
+            if event == PipeEvent::RemovePost
+                && let Some(endpoint) = endpoint.upgrade()
+            {
+                endpoint.keep();
+            }
+        };
+        socket.pipe_notify(notice).map_err(failed)?;
 
+        let budget = options.frame_max.saturating_mul(2).max(BUDGET_MIN);
         let shared = Arc::new(Shared {
             socket: socket.clone(),
             frame_max: options.frame_max,
-            incoming: Queue::new(options.capacity),
-            outgoing: Queue::new(options.capacity),
+            incoming: Queue::new(options.capacity, budget),
+            outgoing: Queue::new(options.capacity, budget),
             sending: Mutex::new(Sending::default()),
             receiving: Mutex::default(),
-            presence,
+            presence: presence.clone(),
         });
         let (sends, receives) = (shared.clone(), shared.clone());
         let sender = Aio::new(move |aio, result| sends.sent(&aio, result)).map_err(failed)?;
         let receiver = Aio::new(move |aio, result| receives.received(&aio, result)).map_err(failed)?;
         socket.recv_async(&receiver).map_err(failed)?;
-        Ok(Self { shared, socket, sender, receiver, closed: Arc::new(watch::channel(false).0) })
+        let endpoint = Endpoint::open(socket.clone(), address.clone(), role, presence);
+        let closed = Arc::new(watch::channel(false).0);
+        match endpoint {
+            Ok(endpoint) => {
+                // Set once: the channel is new.
+                let _ = inside.set((Arc::downgrade(&shared), Arc::downgrade(&endpoint)));
+                Ok(Self { shared, socket, sender, receiver, endpoint, closed })
+            }
+            Err(error) => {
+                shared.presence.closing.store(true, Ordering::Release);
+                reaper::dispose(Remains { socket, aios: [sender, receiver], closed });
+                Err(failed(error))
+            }
+        }
     }
 
     /// Waits until everything accepted so far has been handed to the transport.
@@ -188,6 +227,7 @@ impl PairChannel {
         wake(idle);
         self.shared.incoming.close();
         self.shared.outgoing.close();
+        self.endpoint.retire();
         let aios = [self.sender.clone(), self.receiver.clone()];
         reaper::dispose(Remains { socket: self.socket.clone(), aios, closed: self.closed.clone() });
     }
@@ -300,57 +340,97 @@ impl Shared {
     fn received(&self, aio: &Aio, result: AioResult) {
         // The only error is that the socket is closed.
         let AioResult::Recv(Ok(first)) = result else { return };
-        self.accept(first);
-        loop {
-            if self.incoming.is_full() && self.pause() {
-                return;
-            }
-            match self.socket.try_recv() {
-                Ok(message) => self.accept(message),
-                Err(nng::Error::TryAgain) => break,
-                Err(_) => return,
-            }
-        }
-        let receiving = self.receiving();
-        self.receive(&receiving, aio);
-    }
-
-    /// Asks the socket for the next frame.
-    fn receive(&self, _receiving: &Receiving, aio: &Aio) {
-        if !self.presence.is_closing() {
-            // An error means that the socket is closed, which the queue tells as well.
-            let _ = self.socket.recv_async(aio);
-        }
-    }
-
-    /// Stops receiving if there is no room. The reader takes a frame first and looks at the flag then,
-    /// so either it sees the flag or this sees the room.
-    fn pause(&self) -> bool {
         let mut receiving = self.receiving();
-        receiving.paused = self.incoming.is_full();
-        receiving.paused
+        receiving.state = Reception::Draining;
+        let mut consumer = self.accept(first);
+        for frame in std::mem::take(&mut receiving.behind) {
+            consumer = self.accept(frame).or(consumer);
+        }
+        drop(receiving);
+        wake(consumer);
+        while self.take_next(aio) {}
+    }
+
+    /// Takes one frame from the socket. False when the completion is done: nothing is left, or no room.
+    fn take_next(&self, aio: &Aio) -> bool {
+        let mut receiving = self.receiving();
+        if self.presence.is_closing() {
+            return false;
+        }
+        if self.incoming.is_full() {
+            receiving.state = Reception::Paused;
+            // The reader takes a frame first and looks at the state then, so either it sees this
+            // state, or this sees the room.
+            if self.incoming.is_full() {
+                return false;
+            }
+            receiving.state = Reception::Draining;
+        }
+        match self.socket.try_recv() {
+            Ok(message) => {
+                let consumer = self.accept(message);
+                drop(receiving);
+                wake(consumer);
+                true
+            }
+            Err(_) => {
+                // Empty; any other error means that the socket is closed, which the queue tells.
+                self.wait_for_more(&mut receiving, aio);
+                false
+            }
+        }
+    }
+
+    fn wait_for_more(&self, receiving: &mut Receiving, aio: &Aio) {
+        receiving.state = Reception::Waiting;
+        let _ = self.socket.recv_async(aio);
     }
 
     /// Starts receiving again once half of the queue is free.
     fn resume(&self, aio: &Aio) {
         let mut receiving = self.receiving();
-        if receiving.paused && self.incoming.is_half_empty() {
-            receiving.paused = false;
-            self.receive(&receiving, aio);
+        if receiving.state == Reception::Paused
+            && self.incoming.is_half_empty()
+            && !self.presence.is_closing()
+        {
+            self.wait_for_more(&mut receiving, aio);
         }
     }
 
-    fn accept(&self, mut message: Message) {
+    /// The peer's pipe is about to be stopped: takes all that nng still holds of it, even beyond the
+    /// queue's capacity, by what nng's buffer holds at most.
+    ///
+    /// NNG 1.4 must not find its receive buffer full when it has stopped a pipe: a completion that comes
+    /// late marks a frame as ready on a pipe that is no longer there, and the next receive crashes. It
+    /// reports the removal before it stops the pipe, so this is early enough.
+    fn rescue(&self) {
+        let mut consumer = None;
+        let mut receiving = self.receiving();
+        while !self.presence.is_closing()
+            && let Ok(message) = self.socket.try_recv()
+        {
+            match receiving.state {
+                Reception::Waiting => receiving.behind.push(message),
+                // Peers that come, send and go while nobody reads must not fill the memory.
+                _ if self.incoming.is_overfull(RESCUED_MAX) => self.presence.count_dropped(),
+                Reception::Draining | Reception::Paused => consumer = self.accept(message).or(consumer),
+            }
+        }
+        drop(receiving);
+        wake(consumer);
+    }
+
+    /// Queues a frame, and gives who is to be woken for it once the caller holds no lock.
+    fn accept(&self, mut message: Message) -> Option<Waker> {
         if message.len() > self.frame_max {
             self.presence.oversized.fetch_add(1, Ordering::Relaxed);
             if let Some(pipe) = message.pipe() {
                 pipe.close();
             }
-            return;
+            return None;
         }
         self.presence.received.fetch_add(1, Ordering::Relaxed);
-        // Closed is the only error: the room was checked, and nobody else adds frames.
-        let _ = self.incoming.push(Bytes::from_owner(Frame(message)));
+        self.incoming.add(Bytes::from_owner(Frame(message)))
     }
 }
 

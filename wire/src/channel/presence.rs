@@ -21,6 +21,7 @@ pub(super) struct Presence {
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) oversized: AtomicU64,
+    dropped: AtomicU64,
     lost_connections: AtomicU64,
 }
 
@@ -33,6 +34,7 @@ impl Presence {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             oversized: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             lost_connections: AtomicU64::new(0),
         }
     }
@@ -52,8 +54,19 @@ impl Presence {
             received: self.received.load(Ordering::Relaxed),
             waiting: 0,
             oversized: self.oversized.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
             lost_connections: self.lost_connections.load(Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether messages go through this pipe: one that nng refused is announced and leaves as well.
+    pub(super) fn is_in_use(&self, pipe: Pipe) -> bool {
+        let pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        pipes.get(&pipe) == Some(&true)
     }
 
     /// Takes note of a pipe event. Watchers are woken when no lock is held any more: a waker may run

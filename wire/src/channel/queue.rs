@@ -11,10 +11,13 @@ use super::{Closed, SendError};
 pub(super) struct Queue {
     state: Mutex<State>,
     capacity: usize,
+    /// Bytes that the queue holds before it counts as full.
+    budget: usize,
 }
 
 struct State {
     frames: VecDeque<Bytes>,
+    bytes: usize,
     /// Who waits for a frame.
     consumer: Option<Waker>,
     /// Who waits for room.
@@ -23,9 +26,10 @@ struct State {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize) -> Self {
-        let state = State { frames: VecDeque::new(), consumer: None, producer: None, closed: false };
-        Self { state: Mutex::new(state), capacity: capacity.max(1) }
+    pub(super) fn new(capacity: usize, budget: usize) -> Self {
+        let state =
+            State { frames: VecDeque::new(), bytes: 0, consumer: None, producer: None, closed: false };
+        Self { state: Mutex::new(state), capacity: capacity.max(1), budget: budget.max(1) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -38,28 +42,39 @@ impl Queue {
         if state.closed {
             return Err(SendError::Closed);
         }
-        if state.frames.len() >= self.capacity {
+        if state.is_full(self) {
             return Err(SendError::Full(frame));
         }
-        state.frames.push_back(frame);
+        state.push(frame);
         let waker = state.consumer.take();
         drop(state);
         wake(waker);
         Ok(())
     }
 
+    /// Adds a frame even when the queue is full, for a producer that has asked for room before. Gives
+    /// who is to be woken for it once the caller holds no lock. A closed queue drops it.
+    pub(super) fn add(&self, frame: Bytes) -> Option<Waker> {
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        state.push(frame);
+        state.consumer.take()
+    }
+
     /// Takes a frame, and who is to be woken for it once the caller holds no lock.
     pub(super) fn pop(&self) -> Option<(Bytes, Option<Waker>)> {
         let mut state = self.lock();
-        let frame = state.frames.pop_front()?;
-        let producer = state.producer_to_wake(self.capacity);
+        let frame = state.pop()?;
+        let producer = state.producer_to_wake(self);
         Some((frame, producer))
     }
 
     pub(super) fn poll_pop(&self, context: &mut Context<'_>) -> Poll<Result<Bytes, Closed>> {
         let mut state = self.lock();
-        if let Some(frame) = state.frames.pop_front() {
-            let waker = state.producer_to_wake(self.capacity);
+        if let Some(frame) = state.pop() {
+            let waker = state.producer_to_wake(self);
             drop(state);
             wake(waker);
             return Poll::Ready(Ok(frame));
@@ -76,7 +91,7 @@ impl Queue {
         if state.closed {
             return Poll::Ready(Err(Closed));
         }
-        if state.frames.len() < self.capacity {
+        if !state.is_full(self) {
             return Poll::Ready(Ok(()));
         }
         remember(&mut state.producer, context);
@@ -84,11 +99,15 @@ impl Queue {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.lock().frames.len() >= self.capacity
+        self.lock().is_full(self)
+    }
+
+    pub(super) fn is_overfull(&self, by: usize) -> bool {
+        self.lock().frames.len() >= self.capacity + by
     }
 
     pub(super) fn is_half_empty(&self) -> bool {
-        self.lock().frames.len() <= self.capacity / 2
+        self.lock().is_half_empty(self)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -116,10 +135,29 @@ impl Queue {
 }
 
 impl State {
+    fn push(&mut self, frame: Bytes) {
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+
+    fn is_full(&self, bounds: &Queue) -> bool {
+        self.frames.len() >= bounds.capacity || self.bytes >= bounds.budget
+    }
+
+    fn is_half_empty(&self, bounds: &Queue) -> bool {
+        self.frames.len() <= bounds.capacity / 2 && self.bytes <= bounds.budget / 2
+    }
+
     /// A waiting producer is woken when half of the queue is free, so that it works in batches
     /// instead of taking turns with the consumer frame by frame.
-    fn producer_to_wake(&mut self, capacity: usize) -> Option<Waker> {
-        if self.frames.len() <= capacity / 2 { self.producer.take() } else { None }
+    fn producer_to_wake(&mut self, bounds: &Queue) -> Option<Waker> {
+        if self.is_half_empty(bounds) { self.producer.take() } else { None }
     }
 }
 
