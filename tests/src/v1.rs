@@ -1,5 +1,6 @@
 //! The two peers as V1 has them, played by the tests step by step.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ pub struct V1Gateway {
     /// The message channel.
     pub message: Pair,
     uri: String,
+    echoes: Cell<u64>,
 }
 
 impl V1Gateway {
@@ -30,7 +32,7 @@ impl V1Gateway {
     pub fn dial(control: &str, message: &str) -> Self {
         let message_channel = Pair::dial(message);
         let uri = if message.contains("://") { message.to_owned() } else { format!("ipc://{message}") };
-        Self { control: Pair::dial(control), message: message_channel, uri }
+        Self { control: Pair::dial(control), message: message_channel, uri, echoes: Cell::new(0) }
     }
 
     /// The bytes of the Create for a module with these arguments.
@@ -111,17 +113,28 @@ impl V1Gateway {
         decode(self.message.recv())
     }
 
-    /// Sends a message and waits until it comes back; those that come before it are given.
-    pub fn echo(&self, content: &[u8]) -> Vec<Message> {
-        self.publish(&[("echo", "1")], content);
-        let mut before = Vec::new();
-        loop {
-            let message = self.receive();
-            if message.content() == content {
-                return before;
+    /// Sends a message until it comes back, and gives the others that come before it. It is sent again because
+    /// one that is sent while the connection ends is lost: V1 delivers at most once.
+    pub fn echo(&self) -> Vec<Message> {
+        let number = self.echoes.get() + 1;
+        self.echoes.set(number);
+        let number = number.to_string();
+        let start = Instant::now();
+        let mut others = Vec::new();
+        while start.elapsed() < PATIENCE {
+            self.publish(&[("echo", &number)], b"");
+            while let Some(frame) = self.message.recv_within(RETRY) {
+                let message = decode(frame);
+                let echoed = message.properties().find(|(key, _)| *key == "echo").map(|(_, value)| value);
+                match echoed {
+                    Some(value) if value == number => return others,
+                    // One that was sent twice.
+                    Some(_) => {}
+                    None => others.push(message),
+                }
             }
-            before.push(message);
         }
+        panic!("no message came back");
     }
 }
 

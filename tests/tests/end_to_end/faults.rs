@@ -27,7 +27,7 @@ fn a_trap_in_receive_is_told_with_the_guests_functions_and_can_be_created_again(
     let (mut host, gateway) = peers(&scratch, "fixtures/trap_receive", &[]);
     for round in 1..=3 {
         gateway.attach("null");
-        gateway.echo(b"before");
+        gateway.echo();
         gateway.publish(&[("trap", "on purpose")], b"");
         assert_eq!(gateway.bad_reply(), Status::DETACH);
         let sentence = host.wait_for_nth_line(round, "trapped in `receive`");
@@ -36,7 +36,7 @@ fn a_trap_in_receive_is_told_with_the_guests_functions_and_can_be_created_again(
         }
     }
     gateway.attach("null");
-    gateway.echo(b"alive");
+    gateway.echo();
     assert_faults(&mut host, 3);
 }
 
@@ -76,12 +76,12 @@ fn a_call_that_never_returns_is_ended_at_its_deadline() {
     let scratch = Scratch::new();
     let (mut host, gateway) = peers(&scratch, "fixtures/spin_receive", &["--deadline-ms", "100"]);
     gateway.attach("null");
-    gateway.echo(b"before");
+    gateway.echo();
     gateway.publish(&[("spin", "1")], b"");
     assert_eq!(gateway.bad_reply(), Status::DETACH);
     host.wait_for_line("was ended in `receive`, which took longer than 100 ms");
     gateway.attach("null");
-    gateway.echo(b"alive");
+    gateway.echo();
     assert_faults(&mut host, 1);
 }
 
@@ -110,7 +110,7 @@ fn arguments_that_a_module_can_use_come_after_those_that_it_refused() {
     assert_eq!(gateway.create("[1]"), Status::CREATION_ERROR);
     host.wait_for_line("args: found [1], wanted an object of texts");
     gateway.attach(r#"{"site":"lab"}"#);
-    gateway.echo(b"alive");
+    gateway.echo();
     host.stop();
 }
 

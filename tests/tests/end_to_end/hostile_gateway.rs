@@ -24,7 +24,7 @@ fn echo_host(scratch: &Scratch) -> Process {
 fn assert_served(scratch: &Scratch) {
     let gateway = V1Gateway::dial(&scratch.id("c"), &scratch.id("m"));
     gateway.attach("null");
-    gateway.echo(b"served");
+    gateway.echo();
 }
 
 fn assert_counts(mut host: Process, malformed: u64, oversized: u64) {

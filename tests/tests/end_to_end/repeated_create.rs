@@ -1,16 +1,25 @@
 //! Creates that are repeated: by a gateway without patience, and by one whose host is absent or silent.
 
 use sandgate_tests::config::{Configuration, attached};
+use sandgate_tests::process::Process;
 use sandgate_tests::programs::{running_gateway, waiting_host, wasm_host};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::v1::{V1Gateway, V1Host};
 use sandgate_wire::{Control, Status};
 use serde_json::json;
 
+/// The host has created and started so many modules, and no more.
+fn assert_lives(mut host: Process, lives: usize) {
+    host.stop();
+    // The last line: all others have been read.
+    host.wait_for_line(": stopped");
+    assert_eq!((host.count_lines(": created"), host.count_lines(": started")), (lives, lives));
+}
+
 #[test]
 fn creates_that_come_while_the_module_is_made_are_answered_by_one_module() {
     let scratch = Scratch::new();
-    let mut host = waiting_host(&scratch, &scratch.id("c"), "fixtures/slow_create", &[]);
+    let host = waiting_host(&scratch, &scratch.id("c"), "fixtures/slow_create", &[]);
     let gateway = V1Gateway::dial(&scratch.id("c"), &scratch.id("m"));
     let create = gateway.create_frame("200");
     // The host is busy in the module's `create` from the first one on, and reads the others meanwhile or after.
@@ -19,9 +28,8 @@ fn creates_that_come_while_the_module_is_made_are_answered_by_one_module() {
     let others = gateway.successes_before_fence();
     assert!(others < 100, "{others} more answers to 100 Creates");
     gateway.start();
-    gateway.echo(b"alive");
-    assert_eq!((host.count_lines(": created"), host.count_lines(": started")), (1, 1));
-    host.stop();
+    gateway.echo();
+    assert_lives(host, 1);
 }
 
 #[test]
@@ -29,7 +37,7 @@ fn creates_that_waited_for_the_host_are_answered_by_one_module() {
     let scratch = Scratch::new();
     let gateway = V1Gateway::dial(&scratch.id("c"), &scratch.id("m"));
     // The gateway is first; what it sends waits for the host to listen.
-    let mut host = wasm_host(&scratch, &scratch.id("c"), "fixtures/count_creates", &["--no-cache"]);
+    let host = wasm_host(&scratch, &scratch.id("c"), "fixtures/count_creates", &["--no-cache"]);
     let create = gateway.create_frame(r#""once""#);
     (0..50).for_each(|_| gateway.control.send(&create));
     assert!(gateway.reply().is_success());
@@ -37,11 +45,10 @@ fn creates_that_waited_for_the_host_are_answered_by_one_module() {
     // A second Start has nothing to start.
     gateway.start();
     gateway.start();
-    let started = gateway.echo(b"alive");
+    let started = gateway.echo();
     assert_eq!(started.len(), 1, "one message for each module that was started");
     assert_eq!(started[0].properties().next(), Some(("created", r#""once""#)));
-    assert_eq!(host.count_lines(": created"), 1);
-    host.stop();
+    assert_lives(host, 1);
 }
 
 #[test]
@@ -52,7 +59,7 @@ fn a_create_with_other_arguments_makes_another_module() {
     assert!(gateway.create("1").is_success());
     assert!(gateway.create("2").is_success());
     gateway.start();
-    let started = gateway.echo(b"alive");
+    let started = gateway.echo();
     let created: Vec<_> = started.iter().flat_map(|message| message.properties()).collect();
     assert_eq!(created, [("created", "2")]);
     host.stop();
@@ -61,14 +68,13 @@ fn a_create_with_other_arguments_makes_another_module() {
 #[test]
 fn a_create_after_start_is_a_new_attach() {
     let scratch = Scratch::new();
-    let mut host = waiting_host(&scratch, &scratch.id("c"), "fixtures/count_creates", &[]);
+    let host = waiting_host(&scratch, &scratch.id("c"), "fixtures/count_creates", &[]);
     let gateway = V1Gateway::dial(&scratch.id("c"), &scratch.id("m"));
     for _ in 0..5 {
         gateway.attach("1");
-        assert_eq!(gateway.echo(b"alive").len(), 1);
+        assert_eq!(gateway.echo().len(), 1);
     }
-    assert_eq!((host.count_lines(": created"), host.count_lines(": started")), (5, 5));
-    host.stop();
+    assert_lives(host, 5);
 }
 
 #[test]

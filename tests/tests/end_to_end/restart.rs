@@ -58,6 +58,7 @@ fn a_gateway_that_is_killed_and_comes_back_finds_the_host() {
         gateway.kill();
     }
     host.stop();
+    host.wait_for_line(": stopped");
     assert_eq!(host.count_lines(": created"), ROUNDS);
 }
 
@@ -75,5 +76,6 @@ fn a_gateway_that_is_stopped_and_comes_back_finds_the_host() {
         host.wait_for_nth_line(round, "destroyed by the gateway");
     }
     host.stop();
+    host.wait_for_line(": stopped");
     assert_eq!(host.count_lines(": created"), ROUNDS);
 }
