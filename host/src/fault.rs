@@ -67,6 +67,21 @@ fn function_names(backtrace: &WasmBacktrace) -> Vec<String> {
     backtrace.frames().iter().map(name).collect()
 }
 
+/// A panic of Rust goes through a dozen functions before it traps. They are the same every time, and would
+/// hide the author's own.
+fn without_panic_runtime(frames: &[String]) -> &[String] {
+    let Some(panic) = frames.iter().position(|name| name.ends_with("rust_begin_unwind")) else {
+        return frames;
+    };
+    let behind = &frames[panic + 1..];
+    // `panic_fmt` and its kin; then what `unwrap`, `expect`, slices and others call when they fail.
+    let raises = |name: &String| {
+        name.starts_with("core::panicking::") || (name.starts_with("core::") && name.contains("_fail"))
+    };
+    let own = behind.iter().position(|name| !raises(name)).unwrap_or(behind.len());
+    &behind[own..]
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
@@ -79,13 +94,41 @@ impl fmt::Display for Fault {
         if !self.last_words.is_empty() {
             write!(f, "; its last words: {}", self.last_words)?;
         }
-        if !self.frames.is_empty() {
-            write!(f, "; at {}", self.frames[..self.frames.len().min(FRAMES_SHOWN)].join(" < "))?;
-            let more = self.frames.len().saturating_sub(FRAMES_SHOWN);
+        let frames = without_panic_runtime(&self.frames);
+        if !frames.is_empty() {
+            write!(f, "; at {}", frames[..frames.len().min(FRAMES_SHOWN)].join(" < "))?;
+            let more = frames.len().saturating_sub(FRAMES_SHOWN);
             if more > 0 {
                 write!(f, " and {more} more")?;
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(frames: &[&str]) -> String {
+        let frames = frames.iter().map(|name| (*name).to_owned()).collect();
+        let kind = FaultKind::Trap("unreachable".into());
+        Fault { call: "receive", kind, frames, last_words: String::new() }.to_string()
+    }
+
+    #[test]
+    fn the_functions_that_raise_a_panic_are_left_out() {
+        let panic =
+            ["abort", "__rustc::rust_panic", "__rustc::rust_begin_unwind", "core::panicking::panic_fmt"];
+        let own = ["core::option::unwrap_failed", "my::module::explode", "my::module::receive"];
+        let shown = sentence(&[&panic[..], &own[..]].concat());
+        assert_eq!(shown, "trapped in `receive`: unreachable; at my::module::explode < my::module::receive");
+    }
+
+    #[test]
+    fn other_traps_show_all_functions_up_to_a_number() {
+        assert_eq!(sentence(&["a", "b"]), "trapped in `receive`: unreachable; at a < b");
+        let many = vec!["deep"; 20];
+        assert!(sentence(&many).ends_with("deep < deep and 8 more"));
     }
 }

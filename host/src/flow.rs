@@ -11,6 +11,8 @@ const REPEAT: Duration = Duration::from_secs(1);
 pub(crate) struct Flow {
     pub(crate) received: Counter,
     pub(crate) malformed: Counter,
+    /// Frames over the limit; each ended its connection.
+    pub(crate) oversized: Counter,
     pub(crate) failed: Counter,
     pub(crate) published: Counter,
     pub(crate) refused: Counter,
@@ -24,7 +26,11 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add_all(1);
+    }
+
+    pub(crate) fn add_all(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

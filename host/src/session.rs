@@ -237,7 +237,7 @@ impl Session {
             }
         };
         if let Some(attached) = self.attached.take() {
-            attached.channel.close().await;
+            self.close(&*attached.channel).await;
         }
         self.reply(status);
     }
@@ -256,7 +256,13 @@ impl Session {
                 Err(_) => tracing::error!(module, "the module does not end; its thread is left to it"),
             }
         }
-        attached.channel.close().await;
+        self.close(&*attached.channel).await;
+    }
+
+    /// Closes a channel, and keeps its account.
+    async fn close(&self, channel: &dyn Channel) {
+        self.blueprint.flow.oversized.add_all(channel.statistics().oversized);
+        channel.close().await;
     }
 
     fn reply(&self, status: Status) {
@@ -283,7 +289,7 @@ impl Session {
 
     /// Makes a fresh control channel.
     async fn rebind(&mut self) {
-        self.control.close().await;
+        self.close(&*self.control).await;
         let mut complaints = Burst::default();
         loop {
             match self.transport.control() {
@@ -311,7 +317,7 @@ impl Session {
         };
         // Best effort: a gateway that does not read keeps nobody here.
         let _ = timeout(FAREWELL, gone).await;
-        self.control.close().await;
+        self.close(&*self.control).await;
     }
 
     fn report(&self) {
@@ -320,6 +326,7 @@ impl Session {
             module = self.label(),
             received = flow.received.get(),
             malformed = flow.malformed.get(),
+            oversized = flow.oversized.get(),
             failed = flow.failed.get(),
             published = flow.published.get(),
             refused = flow.refused.get(),

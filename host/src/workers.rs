@@ -231,7 +231,11 @@ mod tests {
         let gates: Vec<_> = (0..stuck)
             .map(|_| {
                 let (release, gate) = mpsc::channel::<()>();
-                workers.spawn(async move { let _ = gate.recv(); }).detach();
+                workers
+                    .spawn(async move {
+                        let _ = gate.recv();
+                    })
+                    .detach();
                 release
             })
             .collect();
@@ -255,11 +259,18 @@ mod tests {
     #[test]
     fn the_ticker_ticks_while_something_runs() {
         let (tick, ticks) = mpsc::channel();
-        let workers = Workers::start(move || { let _ = tick.send(()); }).unwrap();
+        let workers = Workers::start(move || {
+            let _ = tick.send(());
+        })
+        .unwrap();
         // It sleeps after a while without work.
         while ticks.recv_timeout(Duration::from_millis(500)).is_ok() {}
         let (release, gate) = mpsc::channel::<()>();
-        workers.spawn(async move { let _ = gate.recv(); }).detach();
+        workers
+            .spawn(async move {
+                let _ = gate.recv();
+            })
+            .detach();
         for _ in 0..2 * IDLE_TICKS {
             ticks.recv_timeout(LONG).expect("it ticks again");
         }

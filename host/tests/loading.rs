@@ -1,5 +1,7 @@
 //! Files that are no modules are refused with a sentence that says what is wrong and what to do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;

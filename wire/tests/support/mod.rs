@@ -149,9 +149,17 @@ pub async fn exchange(left: &dyn Channel, right: &dyn Channel) {
 pub struct RawPeer(pub UnixStream);
 
 impl RawPeer {
-    /// Connects; no greeting yet.
+    /// Connects, no greeting yet. Tries again as any dialler does: a listener without a peer is renewed
+    /// now and then, and is not there for a moment.
     pub fn dial(path: &Path) -> Self {
-        Self::new(UnixStream::connect(path).unwrap())
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match UnixStream::connect(path) {
+                Ok(stream) => return Self::new(stream),
+                Err(error) if Instant::now() > end => panic!("{}: {error}", path.display()),
+                Err(_) => std::thread::yield_now(),
+            }
+        }
     }
 
     pub fn accept(listener: &UnixListener) -> Self {

@@ -1,0 +1,82 @@
+//! The benchmark: what Sandgate's path costs beside a bare reference measured in the same run.
+//!
+//! Every figure stands beside its reference, measured in turns with it, so that the ratios hold on a
+//! machine whose speed drifts.
+
+#![forbid(unsafe_code)]
+
+mod bare;
+mod broker;
+mod figures;
+mod pair;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use crate::report::Report;
+
+/// The content sizes that are measured, in bytes.
+const SIZES: [usize; 4] = [32, 256, 4 << 10, 64 << 10];
+/// The size that the goals are about.
+const GOAL_SIZE: usize = 256;
+
+/// Measures the gateway, the host and what lies between, each beside a bare reference.
+#[derive(Parser)]
+#[command(
+    name = "bench",
+    after_help = "\
+Examples:
+  cargo xtask bench                     the table
+  cargo xtask bench --json rows.json    and the rows as JSON
+  cargo xtask bench --smoke             a few messages: shows that it runs, measures nothing"
+)]
+struct Arguments {
+    /// Write the rows to this file as JSON; `-` writes them to standard output instead of the table
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Turns of each measurement with its reference; the medians are shown
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// A few messages of each kind, to see that everything runs
+    #[arg(long)]
+    smoke: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// The reference's other process: sends back what it receives. Started by the benchmark itself
+    #[command(hide = true)]
+    Echo { address: String },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.part {
+        Some(Part::Echo { address }) => bare::echo(address),
+        None => measure(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<()> {
+    let scale = if arguments.smoke { 1000 } else { 1 };
+    let rounds = if arguments.smoke { 1 } else { arguments.rounds };
+    let mut report = Report::new();
+    broker::measure(&mut report, rounds, scale).context("the broker")?;
+    for size in SIZES {
+        pair::measure(&mut report, size, rounds, scale).with_context(|| format!("pair, {size} B"))?;
+    }
+    report.finish(arguments.json.as_deref())
+}
