@@ -2,13 +2,15 @@
 //! the other end.
 
 use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use sandgate_tests::log_file::LogFile;
 use sandgate_tests::programs::{running_gateway, waiting_host, workspace};
 use sandgate_tests::raw::{HANDSHAKE, RawListener, RawPeer, frame, golden};
 use sandgate_tests::scratch::Scratch;
-use serde_json::Value;
+use sandgate_tests::wait::until;
+use serde_json::{Value, json};
 
 /// The message channel that the recorded Create names.
 const MESSAGE: &str = "/tmp/proxy_sample.message";
@@ -17,6 +19,10 @@ const MESSAGE: &str = "/tmp/proxy_sample.message";
 fn sole_user_of_the_recorded_address() -> File {
     let lock = File::create("/tmp/proxy_sample.message.lock").unwrap();
     lock.lock().unwrap();
+    // Whoever runs the sample by hand does not know of the lock.
+    until("the end of whoever listens on the sample's message channel", || {
+        UnixStream::connect(MESSAGE).is_err()
+    });
     lock
 }
 
@@ -78,7 +84,8 @@ fn the_host_answers_a_failed_creation_with_recorded_bytes() {
     host.stop();
 }
 
-/// The proxy sample as it stands, with its control channel and its log in the test's own directory.
+/// The proxy sample as it stands, with its control channel and its log in the test's own directory, and with
+/// more greetings.
 fn proxy_sample(scratch: &Scratch) -> Value {
     let text = fs::read(workspace().join("samples/proxy_sample/gateway.json")).unwrap();
     let mut sample: Value = serde_json::from_slice(&text).unwrap();
@@ -88,8 +95,10 @@ fn proxy_sample(scratch: &Scratch) -> Value {
             module["loader"]["entrypoint"]["control.id"] = scratch.id("c").into();
             assert_eq!(module["loader"]["entrypoint"]["message.id"], MESSAGE);
         }
-        if module["name"] == "logger" {
-            module["args"]["filename"] = scratch.id("log.json").into();
+        match module["name"].as_str() {
+            Some("logger") => module["args"]["filename"] = scratch.id("log.json").into(),
+            Some("hello_world") => module["args"] = json!({"interval.ms": 50}),
+            _ => {}
         }
     }
     sample
@@ -129,6 +138,7 @@ fn the_gateway_sends_recorded_bytes_and_understands_recorded_bytes() {
     let mut control = accept_create(&controls);
     control.write(&golden_frame("reply-success.bin"));
     expect_among_creates(&mut control, "start.bin");
+    let _message = messages.accept_frame();
     gateway.terminate();
     expect(&mut control, "destroy.bin");
     drop((control, controls, messages));

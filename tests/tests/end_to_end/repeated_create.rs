@@ -1,6 +1,7 @@
 //! Creates that are repeated: by a gateway without patience, and by one whose host is absent or silent.
 
-use sandgate_tests::config::{Configuration, attached};
+use sandgate_tests::config::{attached, pipeline};
+use sandgate_tests::pair::Pair;
 use sandgate_tests::process::Process;
 use sandgate_tests::programs::{running_gateway, waiting_host, wasm_host};
 use sandgate_tests::scratch::Scratch;
@@ -84,7 +85,7 @@ fn the_gateway_repeats_create_until_a_late_and_silent_host_answers() {
     let mut entrypoint = attached(&control);
     entrypoint["message.id"] = scratch.id("m").into();
     entrypoint["timeout"] = 50.into();
-    let configuration = Configuration::new().remote("remote", entrypoint, json!({"a": [1, 2]})).json();
+    let configuration = pipeline(entrypoint, json!({"a": [1, 2]}), &scratch.file("log.json")).json();
     let mut gateway = running_gateway(&scratch, &configuration);
     // The host is late, by however long this takes, and silent.
     let host = V1Host::listen(&control);
@@ -94,8 +95,10 @@ fn the_gateway_repeats_create_until_a_late_and_silent_host_answers() {
     for _ in 0..5 {
         assert_eq!(host.next_create(), create);
     }
+    let message = Pair::listen(&create.uri);
     host.reply(Status::SUCCESS);
     host.wait_for(&Control::Start);
+    let _greeting = message.recv();
     // Late successes, as V1 hosts send them for the Creates that were repeated, change nothing.
     host.reply(Status::SUCCESS);
     host.reply(Status::SUCCESS);
