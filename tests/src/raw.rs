@@ -41,7 +41,7 @@ impl RawPeer {
     /// Exchanges greetings.
     pub fn greet(&mut self) {
         let mut greeting = [0; 8];
-        if self.0.write_all(&HANDSHAKE).is_ok() && self.0.read_exact(&mut greeting).is_ok() {
+        if self.write(&HANDSHAKE) && self.fill(&mut greeting).is_some() {
             assert_eq!(greeting, HANDSHAKE);
         }
     }
@@ -73,12 +73,21 @@ impl RawPeer {
     #[must_use]
     pub fn try_recv(&mut self) -> Option<Vec<u8>> {
         let mut head = [0; 9];
-        self.0.read_exact(&mut head).ok()?;
+        self.fill(&mut head)?;
         assert_eq!(head[0], 1);
         let length = u64::from_be_bytes(head[1..].try_into().unwrap());
         let mut payload = vec![0; usize::try_from(length).unwrap()];
-        self.0.read_exact(&mut payload).ok()?;
+        self.fill(&mut payload)?;
         Some(payload)
+    }
+
+    /// Reads these bytes, or nothing when the connection has ended.
+    fn fill(&mut self, bytes: &mut [u8]) -> Option<()> {
+        match self.0.read_exact(bytes) {
+            Ok(()) => Some(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("waited too long for bytes"),
+            Err(_) => None,
+        }
     }
 
     /// The next frame's payload.
