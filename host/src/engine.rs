@@ -28,7 +28,7 @@ pub struct Engine {
 /// nobody but those who may run code here.
 #[derive(Clone, Debug, Default)]
 pub enum Code {
-    /// In the user's cache directory.
+    /// In the user's cache directory; where there is none, nowhere.
     #[default]
     UserCache,
     /// In this directory, which is made if it is missing.
@@ -46,7 +46,7 @@ pub enum EngineError {
         "cannot keep compiled code in {directory}: {reason}; choose another place with --cache-dir, or --no-cache"
     )]
     Cache {
-        /// The directory, or what stands for the default one.
+        /// The directory.
         directory: String,
         /// What the system said.
         reason: String,
@@ -116,16 +116,23 @@ impl Engine {
 
 fn cache(code: &Code) -> Result<Option<Cache>, EngineError> {
     let mut config = CacheConfig::new();
-    let directory = match code {
-        Code::NotCached => return Ok(None),
-        Code::UserCache => "the user's cache directory".to_owned(),
+    match code {
+        Code::NotCached => Ok(None),
+        // Nobody asked for it by name: a service without a home directory goes without.
+        Code::UserCache => Ok(Cache::new(config)
+            .inspect_err(|error| {
+                tracing::warn!("compiled code is not kept: {error:#}; choose a place with --cache-dir");
+            })
+            .ok()),
         Code::Directory(directory) => {
             config.with_directory(absolute(directory)?);
-            directory.display().to_string()
+            let failed = |error: wasmtime::Error| EngineError::Cache {
+                directory: directory.display().to_string(),
+                reason: format!("{error:#}"),
+            };
+            Cache::new(config).map(Some).map_err(failed)
         }
-    };
-    let failed = |error: wasmtime::Error| EngineError::Cache { directory, reason: format!("{error:#}") };
-    Cache::new(config).map(Some).map_err(failed)
+    }
 }
 
 fn absolute(directory: &Path) -> Result<PathBuf, EngineError> {

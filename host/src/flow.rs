@@ -13,6 +13,10 @@ pub(crate) struct Flow {
     pub(crate) malformed: Counter,
     /// Frames over the limit; each ended its connection.
     pub(crate) oversized: Counter,
+    /// Connections that peers ended, or that a frame far over the limit ended.
+    pub(crate) lost_connections: Counter,
+    /// Frames that had arrived when their peer left, and found no room.
+    pub(crate) unread: Counter,
     pub(crate) failed: Counter,
     pub(crate) published: Counter,
     pub(crate) refused: Counter,

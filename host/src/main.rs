@@ -2,19 +2,24 @@
 
 #![forbid(unsafe_code)]
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io::IsTerminal;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::{ArgAction, Parser};
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use sandgate_host::{Code, Engine, Limits, Module, PairTransport, Session};
 use sandgate_wire::Address;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 /// What cannot be used as it was given: a bad argument, a file that is no module.
@@ -105,7 +110,7 @@ fn prepare(arguments: &Arguments) -> Result<Module> {
 }
 
 fn serve(module: Module, arguments: &Arguments) -> Result<()> {
-    let launched = follow_launcher()?;
+    let launcher = launcher()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -116,33 +121,55 @@ fn serve(module: Module, arguments: &Arguments) -> Result<()> {
         let label = arguments.module.file_stem().unwrap_or_default().to_string_lossy();
         let limits = Limits { deadline: Duration::from_millis(arguments.deadline_ms), ..Limits::default() };
         let transport = Arc::new(PairTransport::new(arguments.control.clone()));
-        let shutdown = stop_signal()?;
-        let session = Session::bind(module, &label, limits, transport, launched)?;
+        let stop = stop_signal()?;
+        let session = Session::bind(module, &label, limits, transport, launcher.is_some())?;
         tracing::info!(control = %arguments.control, pid = std::process::id(), "waiting for a gateway");
+        let shutdown = async {
+            tokio::select! {
+                () = stop => {}
+                () = ended(launcher) => tracing::warn!("the gateway that launched this host has ended"),
+            }
+        };
         session.serve(shutdown).await;
         Ok(())
     })
 }
 
-/// A host that a gateway has launched ends when its gateway ends, however that comes about. Returns
-/// whether this is one.
-fn follow_launcher() -> Result<bool> {
-    let Some(launcher) = std::env::var_os(LAUNCHED_BY) else { return Ok(false) };
+/// A host that a gateway has launched ends when that gateway ends, however that comes about and however
+/// many shells stand between the two. `None`: nobody has launched this one.
+fn launcher() -> Result<Option<OwnedFd>> {
+    let Some(launcher) = std::env::var_os(LAUNCHED_BY) else { return Ok(None) };
     let launcher = launcher.to_str().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
     let launcher = launcher.with_context(|| format!("the variable {LAUNCHED_BY} is no process id"))?;
-    set_parent_process_death_signal(Some(Signal::TERM)).context("cannot follow the launching gateway")?;
-    // It may have died before the request was made.
-    if getppid() != Some(launcher) {
-        return Err(anyhow!("the gateway that launched this host (process {launcher:?}) is gone"));
+    let watched = pidfd_open(launcher, PidfdFlags::NONBLOCK);
+    watched.map(Some).context("the gateway that launched this host is gone")
+}
+
+/// Completes when the process has ended.
+async fn ended(process: Option<OwnedFd>) {
+    let Some(process) = process else { return pending().await };
+    let (tell, told) = oneshot::channel();
+    // A thread of its own: what the runtime offers for descriptors of other kinds is unsafe.
+    let watching = thread::Builder::new().name("launcher".into()).spawn(move || {
+        let mut ends = [PollFd::new(&process, PollFlags::IN)];
+        while let Err(Errno::INTR) = poll(&mut ends, None) {}
+        // Nobody waits any more when the host stops for another reason.
+        let _ = tell.send(());
+    });
+    match watching {
+        Ok(_) => drop(told.await),
+        Err(error) => {
+            tracing::warn!(%error, "cannot follow the launching gateway");
+            pending().await
+        }
     }
-    Ok(true)
 }
 
 /// Completes with the first Ctrl-C or SIGTERM; the second ends the process.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
         let mut tell = Some(tell);
         loop {

@@ -261,7 +261,11 @@ impl Session {
 
     /// Closes a channel, and keeps its account.
     async fn close(&self, channel: &dyn Channel) {
-        self.blueprint.flow.oversized.add_all(channel.statistics().oversized);
+        let statistics = channel.statistics();
+        let flow = &self.blueprint.flow;
+        flow.oversized.add_all(statistics.oversized);
+        flow.lost_connections.add_all(statistics.lost_connections);
+        flow.unread.add_all(statistics.dropped);
         channel.close().await;
     }
 
@@ -327,6 +331,8 @@ impl Session {
             received = flow.received.get(),
             malformed = flow.malformed.get(),
             oversized = flow.oversized.get(),
+            lost_connections = flow.lost_connections.get(),
+            unread = flow.unread.get(),
             failed = flow.failed.get(),
             published = flow.published.get(),
             refused = flow.refused.get(),

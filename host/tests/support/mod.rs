@@ -1,7 +1,6 @@
 //! A gateway for tests: it plays the other ends of a session's channels, in memory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
 #![allow(dead_code)] // Each test program uses its part.
 
 use std::path::PathBuf;
