@@ -49,7 +49,10 @@ impl Fault {
         } else {
             match error.downcast_ref::<Trap>() {
                 Some(Trap::Interrupt) => FaultKind::Deadline(deadline),
-                Some(trap) => FaultKind::Trap(trap.to_string()),
+                Some(trap) => {
+                    let text = trap.to_string();
+                    FaultKind::Trap(text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned())
+                }
                 None => FaultKind::Trap(format!("{:#}", error.root_cause())),
             }
         };
@@ -85,11 +88,16 @@ fn without_panic_runtime(frames: &[String]) -> &[String] {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            FaultKind::Trap(trap) => write!(f, "trapped in `{}`: {trap}", self.call)?,
+            FaultKind::Trap(trap) => write!(f, "the module trapped in `{}`: {trap}", self.call)?,
             FaultKind::Deadline(limit) => {
-                write!(f, "was ended in `{}`, which took longer than {} ms", self.call, limit.as_millis())?;
+                write!(
+                    f,
+                    "the module was ended in `{}`, which took longer than {} ms",
+                    self.call,
+                    limit.as_millis()
+                )?;
             }
-            FaultKind::Exit(code) => write!(f, "called exit({code}) in `{}`", self.call)?,
+            FaultKind::Exit(code) => write!(f, "the module called exit({code}) in `{}`", self.call)?,
         }
         if !self.last_words.is_empty() {
             write!(f, "; its last words: {}", self.last_words)?;
@@ -122,12 +130,15 @@ mod tests {
             ["abort", "__rustc::rust_panic", "__rustc::rust_begin_unwind", "core::panicking::panic_fmt"];
         let own = ["core::option::unwrap_failed", "my::module::explode", "my::module::receive"];
         let shown = sentence(&[&panic[..], &own[..]].concat());
-        assert_eq!(shown, "trapped in `receive`: unreachable; at my::module::explode < my::module::receive");
+        assert_eq!(
+            shown,
+            "the module trapped in `receive`: unreachable; at my::module::explode < my::module::receive"
+        );
     }
 
     #[test]
     fn other_traps_show_all_functions_up_to_a_number() {
-        assert_eq!(sentence(&["a", "b"]), "trapped in `receive`: unreachable; at a < b");
+        assert_eq!(sentence(&["a", "b"]), "the module trapped in `receive`: unreachable; at a < b");
         let many = vec!["deep"; 20];
         assert!(sentence(&many).ends_with("deep < deep and 8 more"));
     }

@@ -7,8 +7,10 @@ use anyhow::Result;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::tools::works;
-use crate::{binaries, guests, tidy, tools};
+use crate::{binaries, demo, guests, tidy, tools};
 
+/// Long enough for messages before and after the host is ended, on a slow machine too.
+const DEMO_SECONDS: u64 = 20;
 const NO_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 /// Checks everything; stops at the first step that fails.
@@ -19,6 +21,7 @@ pub fn run(project: &Project, progress: &mut Progress) -> Result<()> {
     check_formatting(project, progress)?;
     check_guests(project, progress)?;
     check_programs(project, &tools, progress)?;
+    try_out(project, progress)?;
     check_licences(project, progress)?;
     progress.summary();
     Ok(())
@@ -77,6 +80,14 @@ fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progre
         "rustdoc, without warnings",
         cargo(&["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     )
+}
+
+/// The two programs that people run to see Sandgate at work: they must work whenever the tests do.
+fn try_out(project: &Project, progress: &mut Progress) -> Result<()> {
+    let mut bench = Command::new(project.programs().join("bench"));
+    name_what_was_built(project, &mut bench);
+    progress.command("bench --smoke", "a few messages of each benchmark", bench.arg("--smoke"))?;
+    demo::run(project, progress, Some(DEMO_SECONDS))
 }
 
 fn check_licences(project: &Project, progress: &mut Progress) -> Result<()> {
