@@ -1,47 +1,48 @@
-//! A Pair0 socket of the nng library alone, without the project's own channel around it: what a V1 peer has.
+//! The socket of a scripted peer, whose calls wait. Beneath it is the project's own channel, for a bare NNG
+//! socket now and then stops to dial or to listen for good; what stands on the wire byte for byte is tested
+//! with [`crate::raw`].
 
 use std::time::Duration;
 
-use nng::options::{Options, ReconnectMaxTime, ReconnectMinTime, RecvMaxSize, RecvTimeout, SendTimeout};
-use nng::{Error, Protocol, Socket};
+use bytes::Bytes;
+use sandgate_wire::channel::PairOptions;
+use sandgate_wire::limits::MESSAGE_MAX;
+use sandgate_wire::{Address, Channel, PairChannel};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 use crate::wait::PATIENCE;
 
+const OPTIONS: PairOptions = PairOptions { frame_max: MESSAGE_MAX, capacity: 1024 };
+
 /// A socket whose calls wait, up to the end of patience.
-pub struct Pair(Socket);
+pub struct Pair {
+    channel: PairChannel,
+    runtime: Runtime,
+}
 
 impl Pair {
     /// Connects to an id, now or as soon as somebody listens there, and again after a loss.
     #[must_use]
     pub fn dial(id: &str) -> Self {
-        let pair = Self::open();
-        pair.0.dial_async(&address(id)).unwrap();
-        pair
+        Self::new(PairChannel::dial(&address(id), OPTIONS).unwrap())
     }
 
     /// Binds an id.
     #[must_use]
     pub fn listen(id: &str) -> Self {
-        let pair = Self::open();
-        pair.0.listen(&address(id)).unwrap_or_else(|error| panic!("cannot listen on {id}: {error}"));
-        pair
+        Self::new(PairChannel::listen(&address(id), OPTIONS).unwrap())
     }
 
-    fn open() -> Self {
-        let socket = Socket::new(Protocol::Pair0).unwrap();
-        socket.set_opt::<RecvMaxSize>(64 << 20).unwrap();
-        socket.set_opt::<RecvTimeout>(Some(PATIENCE)).unwrap();
-        socket.set_opt::<SendTimeout>(Some(PATIENCE)).unwrap();
-        socket.set_opt::<ReconnectMinTime>(Some(Duration::from_millis(10))).unwrap();
-        socket.set_opt::<ReconnectMaxTime>(Some(Duration::from_millis(50))).unwrap();
-        Self(socket)
+    fn new(channel: PairChannel) -> Self {
+        Self { channel, runtime: Builder::new_current_thread().enable_time().build().unwrap() }
     }
 
-    /// Sends a frame, once there is a peer that takes it.
+    /// Sends a frame, once there is room for it.
     pub fn send(&self, frame: &[u8]) {
-        if let Err((_, error)) = self.0.send(frame) {
-            panic!("cannot send: {error}");
-        }
+        let channel: &dyn Channel = &self.channel;
+        let sending = async { timeout(PATIENCE, channel.send(Bytes::copy_from_slice(frame))).await };
+        self.runtime.block_on(sending).expect("waited too long for room to send").unwrap();
     }
 
     /// The next frame.
@@ -53,15 +54,12 @@ impl Pair {
     /// The next frame, if it comes within this time.
     #[must_use]
     pub fn recv_within(&self, time: Duration) -> Option<Vec<u8>> {
-        self.0.set_opt::<RecvTimeout>(Some(time)).unwrap();
-        match self.0.recv() {
-            Ok(message) => Some(message.to_vec()),
-            Err(Error::TimedOut) => None,
-            Err(error) => panic!("cannot receive: {error}"),
-        }
+        let channel: &dyn Channel = &self.channel;
+        let receiving = async { timeout(time, channel.recv()).await };
+        self.runtime.block_on(receiving).ok().map(|frame| frame.unwrap().to_vec())
     }
 }
 
-fn address(id: &str) -> String {
-    if id.contains("://") { id.to_owned() } else { format!("ipc://{id}") }
+fn address(id: &str) -> Address {
+    id.parse().unwrap()
 }
