@@ -99,6 +99,18 @@ async fn a_receive_that_spins_is_ended_by_its_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receive_that_sleeps_is_ended_by_its_deadline() {
+    // Longer than any test waits.
+    const HOUR: &str = "3600000";
+    let mut gateway = Gateway::with_options("sleep_receive", impatient(50), false).await;
+    for _ in 0..3 {
+        gateway.attach(HOUR).await;
+        gateway.publish(&message(&[], b"good night")).await;
+        assert_eq!(gateway.reply().await, Status::DETACH);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn identical_creates_that_waited_are_answered_by_one_module() {
     let mut gateway = Gateway::with("slow_create").await;
     for _ in 0..5 {

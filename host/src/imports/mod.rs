@@ -2,6 +2,7 @@
 
 mod broker;
 mod log;
+mod poll;
 mod timers;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -16,6 +17,7 @@ use crate::sandbox::Guest;
 /// environment, no network, an empty standard input.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    poll::add_to_linker(linker)?;
     GatewayModule::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
 }
 
