@@ -6,6 +6,7 @@ mod support;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_wire::{Channel, PairChannel};
@@ -306,4 +307,34 @@ async fn half_open_peers_are_found_by_keep_alive() {
         established.filter(|columns| columns[5].starts_with("02:")).count() == 2
     })
     .await;
+}
+
+/// nng hands over the first frames of a peer before it reports the peer. Whoever answers a frame must not
+/// find that nobody is there.
+#[tokio::test]
+async fn peer_that_has_been_heard_is_there() {
+    let place = Place::new();
+    let channel = listen(&place.address());
+    // A peer may be refused while the one before it is being buried, and shows it at any moment.
+    let heard = || {
+        let mut peer = RawPeer::greeted(&place.socket());
+        let _refused = peer.0.write_all(&support::frame(b"hello"));
+        peer
+    };
+    for round in 1..=200 {
+        let mut peer = heard();
+        let frame = loop {
+            tokio::select! {
+                frame = support::recv(&channel) => break frame,
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+            if peer.has_ended() {
+                peer = heard();
+            }
+        };
+        assert_eq!(frame, "hello");
+        assert!(channel.peer().borrow().connected, "round {round}");
+        drop(peer);
+        support::alone(&channel).await;
+    }
 }

@@ -422,12 +422,16 @@ impl Shared {
 
     /// Queues a frame, and gives who is to be woken for it once the caller holds no lock.
     fn accept(&self, mut message: Message) -> Option<Waker> {
+        let pipe = message.pipe();
         if message.len() > self.frame_max {
             self.presence.oversized.fetch_add(1, Ordering::Relaxed);
-            if let Some(pipe) = message.pipe() {
+            if let Some(pipe) = pipe {
                 pipe.close();
             }
             return None;
+        }
+        if let Some(pipe) = pipe {
+            self.presence.hear(pipe);
         }
         self.presence.received.fetch_add(1, Ordering::Relaxed);
         self.incoming.add(Bytes::from_owner(Frame(message)))
