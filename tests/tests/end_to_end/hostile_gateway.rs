@@ -18,7 +18,7 @@ const COST_KIB: u64 = 100 << 10;
 const TEBIBYTE: u64 = 1 << 40;
 
 fn echo_host(scratch: &Scratch) -> Process {
-    waiting_host(scratch, &scratch.id("c"), "modules/echo", &[])
+    waiting_host(scratch, &scratch.id("c"), "modules/echo", &["-v"])
 }
 
 fn assert_served(scratch: &Scratch) {
