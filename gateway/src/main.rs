@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +44,7 @@ struct Cli {
     /// Take unknown keys in the configuration as warnings, not errors
     #[arg(long)]
     v1_lenient: bool,
-    /// Log more; twice for everything. RUST_LOG says it in detail
+    /// Log more; twice for everything. The variable RUST_LOG overrides it
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
 }
@@ -78,12 +79,9 @@ fn main() -> ExitCode {
 }
 
 fn start_log(verbose: u8) {
-    let filter = match verbose {
-        0 => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
-        1 => EnvFilter::new("debug"),
-        _ => EnvFilter::new("trace"),
-    };
-    let colours = io::stderr().is_terminal();
+    let level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
 }
 

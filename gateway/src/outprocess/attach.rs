@@ -65,11 +65,22 @@ pub(super) struct Attach {
     pub(super) message: Box<dyn Channel>,
     pub(super) control: Box<dyn Channel>,
     create: Bytes,
-    /// The socket file to remove at the end, when the address was made up.
-    made_up: Option<PathBuf>,
+    /// The socket file, when the address was made up.
+    _made_up: Option<MadeUp>,
     /// Control frames that made no sense.
     malformed: AtomicU64,
     burst: Mutex<Burst>,
+}
+
+/// The path of a made-up socket, removed at the end however it comes. The host removes it as well when
+/// it closes in good order; one that died did not.
+struct MadeUp(PathBuf);
+
+impl Drop for MadeUp {
+    fn drop(&mut self) {
+        // Mostly it is gone already.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Attach {
@@ -87,7 +98,14 @@ impl Attach {
         let create = Control::Create(Create { uri, arguments: config.arguments.clone() }).encode()?;
         let message = connector.dial(&address, MESSAGE_MAX, MESSAGE_CAPACITY)?;
         let control = connector.dial(&config.control, CONTROL_MAX, CONTROL_CAPACITY)?;
-        Ok(Self { message, control, create, made_up, malformed: AtomicU64::new(0), burst: Mutex::default() })
+        Ok(Self {
+            message,
+            control,
+            create,
+            _made_up: made_up.map(MadeUp),
+            malformed: AtomicU64::new(0),
+            burst: Mutex::default(),
+        })
     }
 
     /// Sends Create until the host says that the module exists.
@@ -140,10 +158,6 @@ impl Attach {
         };
         // The close goes on in the background if it takes longer.
         let _ = timeout(CLOSE, closing).await;
-        if let Some(path) = &self.made_up {
-            // The host removes it as well when it closes in good order; one that died did not.
-            let _ = fs::remove_file(path);
-        }
     }
 
     /// Control frames from the host that were ignored because they made no sense.

@@ -81,25 +81,37 @@ struct Tally {
     received: u64,
     malformed: u64,
     oversized: u64,
+    /// Connections that the host ended, or that a frame far over the limit ended.
+    lost_connections: u64,
     /// Messages that were taken from the inbox and never handed to the transport.
     lost_to_host: u64,
-    /// Messages that had arrived and could not be published before the end.
+    /// Messages that had arrived and could not be published before the end, or found no room.
     lost_from_host: u64,
 }
 
 impl Tally {
     fn add(&mut self, attach: &Attach, inbound: &Inbound) {
-        let statistics = attach.message.statistics();
+        let (statistics, control) = (attach.message.statistics(), attach.control.statistics());
         self.sent += statistics.sent;
         self.received += statistics.received;
         self.malformed += inbound.malformed() + attach.malformed();
-        self.oversized += statistics.oversized + attach.control.statistics().oversized;
+        self.oversized += statistics.oversized + control.oversized;
+        self.lost_connections += statistics.lost_connections + control.lost_connections;
         self.lost_to_host += statistics.waiting;
-        self.lost_from_host += statistics.received.saturating_sub(inbound.handled());
+        self.lost_from_host += statistics.received.saturating_sub(inbound.handled()) + statistics.dropped;
     }
 
     fn report(&self, module: &str) {
-        let Self { attaches, sent, received, malformed, oversized, lost_to_host, lost_from_host } = self;
+        let Self {
+            attaches,
+            sent,
+            received,
+            malformed,
+            oversized,
+            lost_connections,
+            lost_to_host,
+            lost_from_host,
+        } = self;
         info!(
             module,
             attaches,
@@ -107,6 +119,7 @@ impl Tally {
             received,
             malformed,
             oversized,
+            lost_connections,
             lost_to_host,
             lost_from_host,
             "channel statistics"
@@ -148,7 +161,9 @@ impl<C: Connector> Running<C> {
                     self.tally.add(&attach, &inbound);
                     attach.close().await;
                     match ended {
+                        // A host that was told Destroy goes, which is no news.
                         Ended::Stopped => return,
+                        _ if stop.is_cancelled() => return,
                         Ended::HostGone => warn!(module, "host gone"),
                         other => warn!(module, reason = %other, "attach ended"),
                     }
