@@ -116,11 +116,18 @@ fn run(config: Config) -> Result<ExitCode> {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// Caught so that a file that reaches the user's size limit is an error of the logger and not, as
+    /// the system has it, the end of the gateway.
+    _file_size: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
     }
 
     /// The next Ctrl-C or SIGTERM.

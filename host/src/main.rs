@@ -160,7 +160,7 @@ async fn ended(process: Option<OwnedFd>) {
         Ok(_) => drop(told.await),
         Err(error) => {
             tracing::warn!(%error, "cannot follow the launching gateway");
-            pending().await;
+            pending::<()>().await;
         }
     }
 }

@@ -106,7 +106,10 @@ impl Session {
             tokio::select! {
                 biased;
                 () = &mut shutdown => {
-                    if self.attached.is_some() {
+                    let attached = self.attached.is_some();
+                    // First, so that what the module still publishes finds the gateway.
+                    self.detach().await;
+                    if attached {
                         self.reply(Status::DETACH);
                     }
                     break End::Shutdown;
@@ -127,7 +130,6 @@ impl Session {
                 }
             }
         };
-        self.detach().await;
         self.say_farewell().await;
         self.report();
         end

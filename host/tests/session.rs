@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use sandgate_host::{End, Limits};
@@ -253,6 +254,24 @@ async fn shutdown_tells_the_gateway() {
     assert_eq!(gateway.stop().await, End::Shutdown);
     let frame = control.recv().await.unwrap();
     assert_eq!(Control::decode(&frame).unwrap(), Control::Reply(Status::DETACH));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_handles_what_has_arrived_before_it_tells_the_gateway() {
+    let mut gateway = Gateway::with("sleep_receive").await;
+    gateway.attach("5").await;
+    gateway.assert_echo("started").await;
+    for n in 0..10 {
+        gateway.publish(&message(&[("n", &n.to_string())], b"")).await;
+    }
+    let (control, messages) = (gateway.control(), gateway.message.clone().unwrap());
+    let stopping = tokio::spawn(gateway.stop());
+    let frame = control.recv().await.unwrap();
+    assert_eq!(Control::decode(&frame).unwrap(), Control::Reply(Status::DETACH));
+    let mut context = Context::from_waker(Waker::noop());
+    let there = (0..10).filter(|_| messages.poll_recv(&mut context).is_ready()).count();
+    assert_eq!(there, 10, "all were handled before the Reply");
+    assert_eq!(stopping.await.unwrap(), End::Shutdown);
 }
 
 #[tokio::test(flavor = "multi_thread")]
