@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 use std::{io, panic};
@@ -36,7 +36,6 @@ pub struct Workers {
 
 struct Pool {
     state: Mutex<State>,
-    work: Condvar,
     /// What each thread does: [`IDLE`], [`UNSEATED`], or the tick in which it began, plus one.
     slots: [AtomicU64; THREADS_MAX],
     tick: AtomicU64,
@@ -48,8 +47,8 @@ struct State {
     queue: VecDeque<Runnable>,
     /// Seats that nobody sits on.
     seats: usize,
-    /// Threads that wait for work.
-    waiting: usize,
+    /// Threads that wait for work. The one that came last is woken first: its caches are warm.
+    waiting: Vec<Thread>,
     threads: usize,
 }
 
@@ -61,8 +60,7 @@ impl Workers {
     pub fn start(on_tick: impl Fn() + Send + 'static) -> io::Result<Self> {
         let seats = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX / 2);
         let pool = Arc::new(Pool {
-            state: Mutex::new(State { queue: VecDeque::new(), seats, waiting: 0, threads: 0 }),
-            work: Condvar::new(),
+            state: Mutex::new(State { queue: VecDeque::new(), seats, waiting: Vec::new(), threads: 0 }),
             slots: [const { AtomicU64::new(IDLE) }; THREADS_MAX],
             tick: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
@@ -101,10 +99,10 @@ impl Pool {
     fn schedule(&self, runnable: Runnable) {
         let mut state = self.lock();
         state.queue.push_back(runnable);
-        let wake = state.seats > 0 && state.waiting > 0;
+        let worker = if state.seats > 0 { state.waiting.pop() } else { None };
         drop(state);
-        if wake {
-            self.work.notify_one();
+        if let Some(worker) = worker {
+            worker.unpark();
         }
     }
 
@@ -130,12 +128,16 @@ impl Pool {
                     state.seats -= 1;
                     break runnable;
                 }
-                state.waiting += 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.waiting -= 1;
+                state.waiting.push(thread::current());
+                drop(state);
+                thread::park();
+                state = self.lock();
+                // Whoever woke it took it out; it may also have woken by itself.
+                let me = thread::current().id();
+                state.waiting.retain(|waiting| waiting.id() != me);
             };
             // The last spare thread sits down: have another one ready, should this one get stuck.
-            if state.waiting == 0
+            if state.waiting.is_empty()
                 && let Err(error) = self.add_thread(&mut state)
             {
                 tracing::warn!(%error, "no spare worker thread to be had");
@@ -194,8 +196,11 @@ impl Pool {
             if slow && slot.compare_exchange(seen, UNSEATED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 let mut state = self.lock();
                 state.seats += 1;
+                let worker = state.waiting.pop();
                 drop(state);
-                self.work.notify_one();
+                if let Some(worker) = worker {
+                    worker.unpark();
+                }
             }
         }
         running

@@ -34,7 +34,9 @@ use super::{Channel, Closed, Peer, SendError, Statistics};
 use crate::Address;
 
 /// Frames that nng may hold between the socket and the incoming queue; they are taken in batches.
-const RECEIVE_BUFFER: i32 = 16;
+const RECEIVE_BUFFER: i32 = 64;
+/// How many completions do not look for further frames after one that found none.
+const UNLOOKED: u32 = 16;
 /// Frames beyond its capacity that a queue takes when a peer leaves: what nng held of it.
 const RESCUED_MAX: usize = RECEIVE_BUFFER as usize + 2;
 /// Bytes that a queue may always hold, whatever the largest frame.
@@ -110,6 +112,9 @@ struct Receiving {
     state: Reception,
     /// Frames that were rescued while the completion of an older one was still on its way.
     behind: Vec<Message>,
+    /// Completions that do not look for further frames, because the last look was in vain. A look costs
+    /// about as much as everything else that is done for a frame.
+    unlooked: u32,
 }
 
 /// Who takes the next frame from the socket.
@@ -366,6 +371,11 @@ impl Shared {
             }
             receiving.state = Reception::Draining;
         }
+        if receiving.unlooked > 0 {
+            receiving.unlooked -= 1;
+            self.wait_for_more(&mut receiving, aio);
+            return false;
+        }
         match self.socket.try_recv() {
             Ok(message) => {
                 let consumer = self.accept(message);
@@ -375,6 +385,7 @@ impl Shared {
             }
             Err(_) => {
                 // Empty; any other error means that the socket is closed, which the queue tells.
+                receiving.unlooked = UNLOOKED;
                 self.wait_for_more(&mut receiving, aio);
                 false
             }

@@ -32,6 +32,7 @@ const GOAL_SIZE: usize = 256;
 Examples:
   cargo xtask bench                     the table
   cargo xtask bench --json rows.json    and the rows as JSON
+  cargo xtask bench --only 'pair 256'   one measurement
   cargo xtask bench --smoke             a few messages: shows that it runs, measures nothing"
 )]
 struct Arguments {
@@ -44,6 +45,9 @@ struct Arguments {
     /// A few messages of each kind, to see that everything runs
     #[arg(long)]
     smoke: bool,
+    /// Measure only what has this in its name: `broker`, `pair`, or one such as `pair 256`
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -74,9 +78,15 @@ fn measure(arguments: &Arguments) -> Result<()> {
     let scale = if arguments.smoke { 1000 } else { 1 };
     let rounds = if arguments.smoke { 1 } else { arguments.rounds };
     let mut report = Report::new();
-    broker::measure(&mut report, rounds, scale).context("the broker")?;
+    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| name.contains(only));
+    if wanted("broker") {
+        broker::measure(&mut report, rounds, scale).context("broker")?;
+    }
     for size in SIZES {
-        pair::measure(&mut report, size, rounds, scale).with_context(|| format!("pair, {size} B"))?;
+        let name = format!("pair {size}");
+        if wanted(&name) {
+            pair::measure(&mut report, size, rounds, scale).context(name)?;
+        }
     }
     report.finish(arguments.json.as_deref())
 }
