@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const MESSAGE: &str = "/tmp/proxy_sample.message";
 
 /// Whoever holds this may use [`MESSAGE`]: it is the same for everybody on this machine.
-fn sole_user_of_the_recorded_address() -> File {
+pub(crate) fn sole_user_of_the_recorded_address() -> File {
     let lock = File::create("/tmp/proxy_sample.message.lock").unwrap();
     lock.lock().unwrap();
     // Whoever runs the sample by hand does not know of the lock.

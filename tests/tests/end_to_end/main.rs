@@ -11,6 +11,7 @@
 mod backpressure;
 mod bad_configuration;
 mod bad_module;
+mod documents;
 mod faults;
 mod full_disk;
 mod golden;

@@ -1,0 +1,120 @@
+//! The commands in the documents: each is known here, with what runs it, and those that are about the programs
+//! are run as they stand.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use sandgate_tests::log_file::LogFile;
+use sandgate_tests::process::Process;
+use sandgate_tests::programs::{command, guest, program, workspace};
+use sandgate_tests::scratch::Scratch;
+
+use crate::golden::sole_user_of_the_recorded_address;
+
+const GATEWAY: &str = "target/release/gateway samples/proxy_sample/gateway.json";
+const HOST: &str =
+    "target/release/wasm-host --control /tmp/proxy_sample.control target/guests/modules/annotate.wasm";
+const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
+
+/// Every command, and what runs it.
+const COMMANDS: [(&str, &str); 13] = [
+    (GATEWAY, "the_two_terminals_work_as_they_are_written"),
+    (HOST, "the_two_terminals_work_as_they_are_written"),
+    (DEMO, "the_demo_sample_works_as_it_is_written"),
+    ("cargo xtask test", "continuous integration"),
+    ("cargo xtask build", "a step of cargo xtask test"),
+    ("cargo xtask guests", "a step of cargo xtask test"),
+    ("cargo xtask tidy", "a step of cargo xtask test"),
+    ("cargo xtask demo", "a step of cargo xtask test"),
+    ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
+    ("cargo build --release --target wasm32-wasip2", "how cargo xtask guests builds"),
+    (
+        "cargo build --manifest-path guest-modules/rust/Cargo.toml --release --target wasm32-wasip2 --package annotate",
+        "how cargo xtask guests builds",
+    ),
+    ("wasm-host --control /tmp/site.control site.wasm", "HOST, with another name"),
+    ("gateway --v1-lenient old.json", "the gateway's own tests"),
+];
+
+/// All documents of the repository, but for what was built.
+fn documents() -> Vec<PathBuf> {
+    let mut folders = vec![workspace().to_owned()];
+    let mut documents = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                folders.push(path);
+            } else if name.ends_with(".md") {
+                documents.push(path);
+            }
+        }
+    }
+    documents
+}
+
+#[test]
+fn every_command_in_the_documents_is_known() {
+    let mut found = Vec::new();
+    for document in documents() {
+        for line in fs::read_to_string(&document).unwrap().lines() {
+            let Some(command) = line.trim_start().strip_prefix("$ ") else { continue };
+            let known = COMMANDS.iter().any(|(known, _)| *known == command);
+            assert!(known, "{}: `{command}` is run by no test", document.display());
+            found.push(command.to_owned());
+        }
+    }
+    for (command, _) in COMMANDS {
+        assert!(found.iter().any(|found| found == command), "no document has `{command}` any more");
+    }
+}
+
+/// A folder that looks like a checkout after `cargo xtask build`.
+fn checkout(scratch: &Scratch) {
+    let (release, modules) = (scratch.file("target/release"), scratch.file("target/guests/modules"));
+    for folder in [&release, &modules] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    for name in ["gateway", "wasm-host"] {
+        symlink(program(name), release.join(name)).unwrap();
+    }
+    for name in ["annotate", "threshold"] {
+        symlink(guest(&format!("modules/{name}")), modules.join(name).with_extension("wasm")).unwrap();
+    }
+    symlink(workspace().join("samples"), scratch.file("samples")).unwrap();
+}
+
+/// A line of a document in a shell, which makes room for the program at its end.
+fn shell(scratch: &Scratch, line: &str) -> Process {
+    let line = match line.rsplit_once("&& ") {
+        Some((before, program)) => format!("{before}&& exec {program}"),
+        None => format!("exec {line}"),
+    };
+    Process::start(command(scratch, "/bin/sh").args(["-c", &line]))
+}
+
+#[test]
+fn the_two_terminals_work_as_they_are_written() {
+    let _lock = sole_user_of_the_recorded_address();
+    for gateway_first in [true, false] {
+        let scratch = Scratch::new();
+        checkout(&scratch);
+        let lines = if gateway_first { [GATEWAY, HOST] } else { [HOST, GATEWAY] };
+        let mut processes = lines.map(|line| shell(&scratch, line));
+        let _ = LogFile::at(&scratch.file("proxy_sample_log.json")).wait_for(1);
+        processes.iter_mut().for_each(|process| {
+            process.stop();
+        });
+    }
+}
+
+#[test]
+fn the_demo_sample_works_as_it_is_written() {
+    let scratch = Scratch::new();
+    checkout(&scratch);
+    let mut gateway = shell(&scratch, DEMO);
+    let _ = LogFile::at(&scratch.file("target/guests/modules/demo_log.json")).wait_for(1);
+    gateway.stop();
+}
