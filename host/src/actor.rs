@@ -84,6 +84,10 @@ impl Blueprint {
         let blueprint = self.clone();
         let workers = self.module.engine.workers();
         let life = async move {
+            // Another Create has taken its place while this one waited for a thread.
+            if tell_created.is_closed() {
+                return;
+            }
             let mut actor = match Actor::create(&blueprint, &arguments, channel, inbox) {
                 Ok(actor) => actor,
                 Err(refusal) => return drop(tell_created.send(Err(refusal))),

@@ -8,6 +8,8 @@ use thiserror::Error;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::transcript::line;
+
 /// Frames that a sentence names; the innermost ones tell most.
 const FRAMES_SHOWN: usize = 12;
 
@@ -64,7 +66,7 @@ impl Fault {
 fn function_names(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
         // `{:#}` leaves out the hash that Rust appends.
-        Some(name) => format!("{:#}", demangle(name)),
+        Some(name) => line(&format!("{:#}", demangle(name))),
         None => format!("function {}", frame.func_index()),
     };
     backtrace.frames().iter().map(name).collect()

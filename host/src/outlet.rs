@@ -23,6 +23,9 @@ pub(crate) struct Outlet {
     pub(crate) open: bool,
     /// When the call that is going on must be over.
     pub(crate) deadline: Instant,
+    /// Until when publishing may wait: some time before that, so that the guest can still do something
+    /// about a message that did not go out.
+    pub(crate) patience: Instant,
 }
 
 /// Why a message did not go out.
@@ -38,7 +41,15 @@ pub(crate) enum PublishFailure {
 impl Outlet {
     pub(crate) fn new(channel: Arc<dyn Channel>, flow: Arc<Flow>) -> Self {
         let peer = channel.peer();
-        Self { channel, peer, flow, open: false, deadline: Instant::now() }
+        let now = Instant::now();
+        Self { channel, peer, flow, open: false, deadline: now, patience: now }
+    }
+
+    /// A call begins that may take so long.
+    pub(crate) fn begin_call(&mut self, limit: Duration) {
+        let now = Instant::now();
+        self.deadline = now + limit;
+        self.patience = now + limit / 4 * 3;
     }
 
     /// Encodes a message and hands it to the channel; waits for room until the deadline.
@@ -95,7 +106,7 @@ impl Outlet {
                 Poll::Ready(Err(_)) => return Err(PublishFailure::Disconnected),
                 Poll::Pending => {}
             }
-            let left = self.deadline.saturating_duration_since(Instant::now());
+            let left = self.patience.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(PublishFailure::Congested);
             }
@@ -112,5 +123,34 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sandgate_wire::MemoryChannel;
+
+    use super::*;
+
+    #[test]
+    fn a_publish_that_finds_no_room_gives_up_before_its_call_is_ended() {
+        let (host, _gateway) = MemoryChannel::pair(1);
+        let mut outlet = Outlet::new(Arc::new(host), Arc::default());
+        outlet.open = true;
+        outlet.begin_call(Duration::from_secs(2));
+        assert!(outlet.publish(&[], b"fills the queue").is_ok());
+        assert!(matches!(outlet.publish(&[], b"finds it full"), Err(PublishFailure::Congested)));
+        assert!(outlet.deadline > Instant::now(), "the guest has time left");
+        assert_eq!((outlet.flow.published.get(), outlet.flow.dropped.get()), (1, 1));
+    }
+
+    #[test]
+    fn a_publish_to_a_gateway_that_has_gone_does_not_wait() {
+        let (host, gateway) = MemoryChannel::pair(1);
+        let mut outlet = Outlet::new(Arc::new(host), Arc::default());
+        outlet.open = true;
+        outlet.begin_call(Duration::from_secs(3600));
+        drop(gateway);
+        assert!(matches!(outlet.publish(&[], b""), Err(PublishFailure::Disconnected)));
     }
 }

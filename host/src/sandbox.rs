@@ -1,7 +1,7 @@
 //! One instance of a module with its store, and the calls into it, each with a deadline.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sandgate_wire::Message;
 use wasmtime::component::{ResourceTable, TypedFunc};
@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::module::Module;
 use crate::outlet::Outlet;
 use crate::timers::Timers;
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, line};
 
 /// What one module may use.
 #[derive(Clone, Copy, Debug)]
@@ -62,9 +62,10 @@ impl Sandbox {
         module: &Module,
         label: Arc<str>,
         limits: Limits,
-        outlet: Outlet,
+        mut outlet: Outlet,
         timers: Timers,
     ) -> Result<Self, Fault> {
+        outlet.begin_call(limits.deadline);
         let transcript = Transcript::new(label.clone());
         let wasi = WasiCtxBuilder::new().stdout(transcript.clone()).stderr(transcript.clone()).build();
         let store_limits = StoreLimitsBuilder::new().memory_size(limits.memory_max).build();
@@ -99,7 +100,7 @@ impl Sandbox {
         let refused = self
             .call("create", |module, store| module.sandgate_gateway_module().call_create(store, arguments))?;
         Ok(refused.map_err(|error| match error {
-            ModuleError::Configuration(reason) | ModuleError::Other(reason) => reason,
+            ModuleError::Configuration(reason) | ModuleError::Other(reason) => line(&reason),
         }))
     }
 
@@ -115,9 +116,10 @@ impl Sandbox {
         let record = contract::Message { properties: &properties, content: message.content() };
         // V1's wire tells neither the source nor whether this is a repetition.
         let delivery = contract::Delivery { source: None, attempt: 1 };
-        self.call("receive", |module, store| {
+        let handled = self.call("receive", |module, store| {
             module.sandgate_gateway_module().call_receive(store, record, delivery)
-        })
+        })?;
+        Ok(handled.map_err(|reason| line(&reason)))
     }
 
     /// Tells the module that a timer's time has come.
@@ -137,7 +139,7 @@ impl Sandbox {
         call: impl FnOnce(&GatewayModule, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
         self.store.set_epoch_deadline(self.epochs);
-        self.store.data_mut().outlet.deadline = Instant::now() + self.deadline;
+        self.store.data_mut().outlet.begin_call(self.deadline);
         call(&self.module, &mut self.store).map_err(|error| {
             let last_words = self.store.data().transcript.take_last_words();
             Fault::new(name, &error, self.deadline, last_words)

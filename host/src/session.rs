@@ -18,7 +18,7 @@ use crate::transport::{Transport, TransportError};
 
 /// How long an instance may take to end beyond the deadline of the call that is going on.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
-/// How long the last Reply may take to leave.
+/// How long what was published or replied last may take to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How soon a control address that could not be bound anew is tried again.
 const REBIND: Duration = Duration::from_millis(100);
@@ -32,6 +32,7 @@ pub struct Session {
     peer: watch::Receiver<Peer>,
     attached: Option<Attached>,
     malformed: Burst,
+    unbound: Burst,
 }
 
 /// Why a session ended.
@@ -49,6 +50,8 @@ struct Attached {
     actor: ActorHandle,
     channel: Arc<dyn Channel>,
     phase: Phase,
+    /// Start came while the module was being made.
+    start_waits: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +99,7 @@ impl Session {
             control,
             attached: None,
             malformed: Burst::default(),
+            unbound: Burst::default(),
         })
     }
 
@@ -144,7 +148,9 @@ impl Session {
             Ok(Control::Create(create)) => self.on_create(create).await,
             Ok(Control::Start) => self.on_start(),
             Ok(Control::Destroy) => {
-                tracing::info!(module = self.label(), "destroyed by the gateway");
+                if self.attached.is_some() {
+                    tracing::info!(module = self.label(), "destroyed by the gateway");
+                }
                 self.detach().await;
                 return self.exit_on_destroy.then_some(End::Destroyed);
             }
@@ -188,7 +194,8 @@ impl Session {
         match self.transport.message(&create.uri) {
             Ok(channel) => {
                 let actor = self.blueprint.create(create.arguments.clone(), channel.clone());
-                self.attached = Some(Attached { create, actor, channel, phase: Phase::Creating });
+                self.attached =
+                    Some(Attached { create, actor, channel, phase: Phase::Creating, start_waits: false });
             }
             Err(error) => {
                 tracing::error!(module = self.label(), %error, "cannot bind the message channel");
@@ -198,9 +205,12 @@ impl Session {
     }
 
     fn on_start(&mut self) {
-        if let Some(attached) = &mut self.attached
-            && attached.phase == Phase::Created
-        {
+        if let Some(attached) = &mut self.attached {
+            match attached.phase {
+                Phase::Creating => return attached.start_waits = true,
+                Phase::Created => {}
+                Phase::Started => return,
+            }
             attached.phase = Phase::Started;
             attached.actor.start();
             tracing::info!(module = self.label(), "started");
@@ -215,7 +225,11 @@ impl Session {
                     attached.phase = Phase::Created;
                     tracing::info!(module, channel = attached.create.uri, "created");
                 }
-                return self.reply(Status::SUCCESS);
+                self.reply(Status::SUCCESS);
+                if self.attached.as_ref().is_some_and(|attached| attached.start_waits) {
+                    self.on_start();
+                }
+                return;
             }
             News::Created(Err(refusal)) => {
                 match refusal {
@@ -239,7 +253,7 @@ impl Session {
             }
         };
         if let Some(attached) = self.attached.take() {
-            self.close(&*attached.channel).await;
+            self.close_messages(&*attached.channel).await;
         }
         self.reply(status);
     }
@@ -250,15 +264,26 @@ impl Session {
         attached.actor.destroy();
         let module = self.label();
         if attached.phase != Phase::Creating {
-            let patience = self.blueprint.limits.deadline + STOP_MARGIN;
+            // The call that is going on, one more while the rest is drained, and `destroy`.
+            let patience = 3 * self.blueprint.limits.deadline + STOP_MARGIN;
             match timeout(patience, attached.actor.ended()).await {
                 Ok(Ending::Destroyed) => {}
-                Ok(Ending::Fault(fault)) => tracing::error!(module, "{fault}"),
+                Ok(Ending::Fault(fault)) => {
+                    self.blueprint.flow.faults.add();
+                    tracing::error!(module, "{fault}");
+                }
                 Ok(Ending::Host) => tracing::error!(module, "the host lost the module"),
                 Err(_) => tracing::error!(module, "the module does not end; its thread is left to it"),
             }
         }
-        self.close(&*attached.channel).await;
+        self.close_messages(&*attached.channel).await;
+    }
+
+    /// Closes a message channel; what the module has published gets its time to leave.
+    async fn close_messages(&self, channel: &dyn Channel) {
+        settle(channel).await;
+        self.blueprint.flow.dropped.add_all(channel.statistics().waiting);
+        self.close(channel).await;
     }
 
     /// Closes a channel, and keeps its account.
@@ -283,7 +308,7 @@ impl Session {
         };
         match sent {
             Ok(()) => tracing::debug!(module, %status, "replied"),
-            Err(SendError::Full(_)) => tracing::warn!(module, "the gateway does not read its Replies"),
+            Err(SendError::Full(_)) => tracing::debug!(module, "the gateway does not read its Replies"),
             Err(SendError::Closed) => tracing::debug!(module, "the control channel is closed"),
         }
     }
@@ -293,36 +318,27 @@ impl Session {
         !self.peer.borrow().connected && self.control.statistics().waiting > 0
     }
 
-    /// Makes a fresh control channel.
+    /// Makes a fresh control channel. One that cannot be had leaves the closed one in its place, which
+    /// ends its next receive at once, and so brings this about again.
     async fn rebind(&mut self) {
         self.close(&*self.control).await;
-        let mut complaints = Burst::default();
-        loop {
-            match self.transport.control() {
-                Ok(control) => {
-                    self.peer = control.peer();
-                    self.control = control;
-                    return;
+        match self.transport.control() {
+            Ok(control) => {
+                self.peer = control.peer();
+                self.control = control;
+            }
+            Err(error) => {
+                if self.unbound.note().is_some() {
+                    tracing::error!(module = self.label(), %error, "cannot bind the control channel anew");
                 }
-                Err(error) => {
-                    if complaints.note().is_some() {
-                        tracing::error!(module = self.label(), %error, "cannot bind the control channel anew");
-                    }
-                    sleep(REBIND).await;
-                }
+                sleep(REBIND).await;
             }
         }
     }
 
     /// Closing a socket drops what it has not sent: gives the last Reply its time.
     async fn say_farewell(&mut self) {
-        let gone = async {
-            while self.peer.borrow().connected && self.control.statistics().waiting > 0 {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        // Best effort: a gateway that does not read keeps nobody here.
-        let _ = timeout(FAREWELL, gone).await;
+        settle(&*self.control).await;
         self.close(&*self.control).await;
     }
 
@@ -343,6 +359,18 @@ impl Session {
             "stopped"
         );
     }
+}
+
+/// Waits until everything has left for a peer that is there, for a bounded time: one that does not read
+/// keeps nobody here.
+async fn settle(channel: &dyn Channel) {
+    let peer = channel.peer();
+    let left = async {
+        while peer.borrow().connected && channel.statistics().waiting > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _ = timeout(FAREWELL, left).await;
 }
 
 async fn news(attached: &mut Option<Attached>) -> News {

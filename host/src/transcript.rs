@@ -7,7 +7,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
 /// A longer line is cut into several.
-pub(crate) const LINE_MAX: usize = 4 << 10;
+const LINE_MAX: usize = 4 << 10;
 /// How much of the end is kept for the sentence about a fault.
 const KEPT: usize = 2 << 10;
 
@@ -80,8 +80,13 @@ impl State {
     }
 }
 
+/// A text from a guest as one line of the log: cut, and fit for a terminal.
+pub(crate) fn line(text: &str) -> String {
+    printable(&text[..text.floor_char_boundary(LINE_MAX)])
+}
+
 /// A text from a guest, fit for a terminal: control characters are escaped.
-pub(crate) fn printable(text: &str) -> String {
+fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() && character != '\t' {

@@ -128,6 +128,16 @@ async fn identical_creates_that_waited_are_answered_by_one_module() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_does_not_wait_for_the_reply_is_remembered() {
+    let mut gateway = Gateway::with("slow_create").await;
+    gateway.create("100").await;
+    gateway.send(Control::Start).await;
+    assert_eq!(gateway.reply().await, Status::SUCCESS);
+    gateway.open_message_channel().await;
+    gateway.assert_echo("started").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_attach_gets_its_own_instance() {
     let mut gateway = Gateway::with("count_creates").await;
     for arguments in ["1", "2", "2"] {

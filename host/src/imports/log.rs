@@ -2,11 +2,11 @@
 
 use crate::bindings::sandgate::gateway::log::{Host, Level};
 use crate::sandbox::Guest;
-use crate::transcript::{LINE_MAX, printable};
+use crate::transcript::line;
 
 impl Host for Guest {
     fn log(&mut self, level: Level, text: String) {
-        let text = printable(&text[..text.floor_char_boundary(LINE_MAX)]);
+        let text = line(&text);
         let module = &*self.label;
         match level {
             Level::Trace => tracing::trace!(target: "module", module, "{text}"),

@@ -34,7 +34,7 @@ use super::{Channel, Closed, Peer, SendError, Statistics};
 use crate::Address;
 
 /// Frames that nng may hold between the socket and the incoming queue; they are taken in batches.
-const RECEIVE_BUFFER: i32 = 64;
+const RECEIVE_BUFFER: i32 = 16;
 /// How many completions do not look for further frames after one that found none.
 const UNLOOKED: u32 = 16;
 /// Frames beyond its capacity that a queue takes when a peer leaves: what nng held of it.

@@ -103,7 +103,8 @@ impl Queue {
     }
 
     pub(super) fn is_overfull(&self, by: usize) -> bool {
-        self.lock().frames.len() >= self.capacity + by
+        let state = self.lock();
+        state.frames.len() >= self.capacity + by || state.bytes >= self.budget.saturating_mul(2)
     }
 
     pub(super) fn is_half_empty(&self) -> bool {
