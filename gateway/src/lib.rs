@@ -16,3 +16,6 @@ pub mod config;
 pub mod gateway;
 pub mod module;
 pub mod outprocess;
+mod runtime;
+
+pub use runtime::runtime;

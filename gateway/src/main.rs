@@ -11,8 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{ArgAction, Parser};
 use sandgate_gateway::config::Config;
-use sandgate_gateway::gateway;
-use tokio::runtime::Runtime;
+use sandgate_gateway::{gateway, runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -86,7 +85,7 @@ fn start_log(verbose: u8) {
 }
 
 fn run(config: Config) -> Result<ExitCode> {
-    let runtime = Runtime::new().context("no async runtime; is the number of threads limited?")?;
+    let runtime = runtime().context("no async runtime; is the number of threads limited?")?;
     let code = runtime.block_on(async {
         let mut signals = Signals::new().context("signals cannot be handled")?;
         let (first, begun) = tokio::sync::oneshot::channel();

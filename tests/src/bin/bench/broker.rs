@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use sandgate_gateway::broker::{Broker, Link, OnFull, Source};
+use sandgate_gateway::runtime;
 use sandgate_wire::Message;
-use tokio::runtime::Runtime;
 
 use crate::GOAL_SIZE;
 use crate::figures::median;
@@ -17,7 +17,7 @@ const CAPACITY: usize = 1024;
 const GOAL: f64 = 5e6;
 
 pub(crate) fn measure(report: &mut Report, rounds: u32, scale: usize) -> Result<()> {
-    let runtime = Runtime::new()?;
+    let runtime = runtime()?;
     let mut rates = Vec::new();
     for _ in 0..rounds {
         rates.push(runtime.block_on(one_to_one(MESSAGES / scale))?);

@@ -12,6 +12,7 @@ use sandgate_gateway::broker::{Delivery, Inbox, Link, OnFull, Publisher, Source}
 use sandgate_gateway::config::Config;
 use sandgate_gateway::gateway::Gateway;
 use sandgate_gateway::module::{Context as ModuleContext, Life, Module};
+use sandgate_gateway::runtime;
 use sandgate_wire::Message;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -27,6 +28,8 @@ const TRIPS: usize = 5_000;
 /// Bytes that one throughput measurement sends at most, and messages.
 const VOLUME: usize = 512 << 20;
 const MESSAGES: usize = 100_000;
+/// Both paths are warmed up with so many times fewer messages.
+const WARM_UP: usize = 10;
 /// Messages that the sink's inbox holds.
 const CAPACITY: usize = 1024;
 /// Ratios to the bare pair: throughput at least, round trip at most.
@@ -41,18 +44,16 @@ pub(crate) fn measure(report: &mut Report, size: usize, rounds: u32, scale: usiz
     let trips = (TRIPS / scale).max(10);
     let messages = (MESSAGES.min(VOLUME / size) / scale).max(10);
     let (mut ours, mut bares) = (Vec::new(), Vec::new());
-    let bare = Bare::start(directory.path())?;
-    let path = WasmPath::start(directory.path())?;
-    // The first turn warms both up.
-    for turn in 0..=rounds {
-        let reference = bare.measure(message.frame(), trips, messages)?;
-        let figures = path.measure(&message, trips, messages)?;
-        if turn > 0 {
-            bares.push(reference);
-            ours.push(figures);
-        }
+    for _ in 0..rounds {
+        // New processes in every round: where the system happens to put their threads decides much.
+        let bare = Bare::start(directory.path())?;
+        let path = WasmPath::start(directory.path())?;
+        bare.measure(message.frame(), trips / WARM_UP, messages / WARM_UP)?;
+        path.measure(&message, trips / WARM_UP, messages / WARM_UP)?;
+        bares.push(bare.measure(message.frame(), trips, messages)?);
+        ours.push(path.measure(&message, trips, messages)?);
+        path.stop()?;
     }
-    path.stop()?;
 
     let goal = size == GOAL_SIZE;
     let mut add = |what: &str, unit, of: fn(&Figures) -> f64, goal: Option<(String, bool)>| {
@@ -110,7 +111,7 @@ impl WasmPath {
                 format!("cannot start {}; build it with `cargo xtask build`", program.display())
             })?;
         // As the `gateway` program has it.
-        let runtime = Runtime::new()?;
+        let runtime = runtime()?;
         let (orders, gateway) = match runtime.block_on(async { connected_gateway(&control) }) {
             Ok(parts) => parts,
             Err(error) => {
