@@ -33,7 +33,7 @@ pub enum Control {
     /// Gateway to host: bind the message channel and create the module.
     Create(Create),
     /// Host to gateway: how the creation went, or that the module is gone.
-    Reply(Status),
+    Reply(Reply),
     /// Gateway to host: every module is created and linked, data may flow.
     Start,
     /// Gateway to host: destroy the module. Best effort, nothing answers it.
@@ -47,6 +47,22 @@ pub struct Create {
     pub uri: String,
     /// The module's `args` as JSON text; a string keeps its quotes, nothing is `null`.
     pub arguments: String,
+}
+
+/// The body of a Module Reply.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// How it went.
+    pub status: Status,
+    /// The bytes behind the status. V1's gateway skips them and V1's hosts send none; a Sandgate host puts
+    /// its [`Offer`](crate::link::Offer) there.
+    pub extension: Bytes,
+}
+
+impl From<Status> for Reply {
+    fn from(status: Status) -> Self {
+        Self { status, extension: Bytes::new() }
+    }
 }
 
 /// The status byte of a Module Reply. Zero is success, everything else a failure (one V1 header
@@ -87,11 +103,11 @@ impl Control {
     /// The message's bytes.
     ///
     /// # Errors
-    /// A Create whose texts contain NUL, or one over [`CONTROL_MAX`].
+    /// A Create whose texts contain NUL, or a message over [`CONTROL_MAX`].
     pub fn encode(&self) -> Result<Bytes, EncodeError> {
         let (kind, body) = match self {
             Self::Create(create) => (TYPE_CREATE, create.encode_body()?),
-            Self::Reply(status) => (TYPE_REPLY, Bytes::copy_from_slice(&[status.0])),
+            Self::Reply(reply) => (TYPE_REPLY, [&[reply.status.0], &reply.extension[..]].concat().into()),
             Self::Start => (TYPE_START, Bytes::new()),
             Self::Destroy => (TYPE_DESTROY, Bytes::new()),
         };
@@ -107,7 +123,7 @@ impl Control {
         Ok(frame.freeze())
     }
 
-    /// Reads one control message. Bytes behind a Reply's status are skipped, as V1's gateway does.
+    /// Reads one control message. Whatever stands behind a Reply's status is taken as it is.
     ///
     /// # Errors
     /// Any departure from the layout; nothing is allocated before the lengths are checked.
@@ -130,7 +146,10 @@ impl Control {
                 reader.finish()?;
                 Ok(Self::Create(create))
             }
-            TYPE_REPLY => Ok(Self::Reply(Status(reader.u8("status")?))),
+            TYPE_REPLY => {
+                let status = Status(reader.u8("status")?);
+                Ok(Self::Reply(Reply { status, extension: Bytes::copy_from_slice(reader.rest()) }))
+            }
             TYPE_START => reader.finish().map(|()| Self::Start),
             TYPE_DESTROY => reader.finish().map(|()| Self::Destroy),
             other => Err(DecodeError::UnknownType(other)),

@@ -57,6 +57,14 @@ pub enum DecodeError {
     /// A text whose NUL is missing, or not at its end.
     #[error("the {0} does not end in its only NUL")]
     Nul(&'static str),
+    /// A number that stands for nothing.
+    #[error("{value} is no known {what}")]
+    Unknown {
+        /// What the number should tell.
+        what: &'static str,
+        /// The number.
+        value: u8,
+    },
     /// Bytes behind the last field.
     #[error("{0} bytes behind the last field")]
     Trailing(usize),

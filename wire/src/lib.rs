@@ -2,7 +2,8 @@
 //!
 //! The codecs ([`Control`], [`Message`]) turn bytes into checked values and back; they know neither
 //! an async runtime nor a transport. A [`Channel`] carries the encoded frames: [`PairChannel`] over
-//! nng for V1 peers, [`MemoryChannel`] within a process, for tests.
+//! nng for V1 peers, [`MemoryChannel`] within a process, for tests. The host [`link`] is what two Sandgate
+//! processes use once each knows that the other is one.
 //!
 //! Layouts and numbers are those of the Azure IoT Edge V1 gateway and its module hosts, recorded from
 //! the running programs (see `tests/golden`).
@@ -14,11 +15,12 @@ pub mod channel;
 mod control;
 mod error;
 pub mod limits;
+pub mod link;
 mod message;
 mod reader;
 
 pub use address::{Address, AddressError};
 pub use channel::{Channel, MemoryChannel, PairChannel};
-pub use control::{Control, Create, Status};
+pub use control::{Control, Create, Reply, Status};
 pub use error::{DecodeError, EncodeError};
 pub use message::{Message, Properties};

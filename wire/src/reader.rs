@@ -43,6 +43,20 @@ impl<'a> Reader<'a> {
         Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
+    pub(crate) fn u64(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+        let bytes = self.take(8, what)?;
+        let mut eight = [0; 8];
+        eight.copy_from_slice(bytes);
+        Ok(u64::from_be_bytes(eight))
+    }
+
+    /// Everything that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.position..];
+        self.position = self.bytes.len();
+        rest
+    }
+
     /// A text that goes up to the next NUL, which is taken too.
     pub(crate) fn text(&mut self, what: &'static str) -> Result<&'a str, DecodeError> {
         let rest = &self.bytes[self.position..];

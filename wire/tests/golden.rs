@@ -22,9 +22,12 @@ fn create() {
 
 #[test]
 fn replies() {
-    both_ways(include_bytes!("golden/reply-success.bin"), &Control::Reply(Status::SUCCESS));
-    both_ways(include_bytes!("golden/reply-creation-error.bin"), &Control::Reply(Status::CREATION_ERROR));
-    both_ways(include_bytes!("golden/reply-detach.bin"), &Control::Reply(Status::DETACH));
+    both_ways(include_bytes!("golden/reply-success.bin"), &Control::Reply(Status::SUCCESS.into()));
+    both_ways(
+        include_bytes!("golden/reply-creation-error.bin"),
+        &Control::Reply(Status::CREATION_ERROR.into()),
+    );
+    both_ways(include_bytes!("golden/reply-detach.bin"), &Control::Reply(Status::DETACH.into()));
 }
 
 #[test]

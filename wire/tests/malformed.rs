@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX, PROPERTIES_MAX};
-use sandgate_wire::{Control, Create, DecodeError, EncodeError, Message, Status};
+use sandgate_wire::{Control, Create, DecodeError, EncodeError, Message, Reply, Status};
 
 const CREATE: &[u8] = include_bytes!("golden/create.bin");
 const HELLO: &[u8] = include_bytes!("golden/data-hello-world.bin");
@@ -236,7 +236,9 @@ fn the_largest_control_message_and_one_byte_more() {
     let bytes = control(1, 2, &vec![0; CONTROL_MAX - 7]);
     let too_large = DecodeError::TooLarge { actual: CONTROL_MAX + 1, limit: CONTROL_MAX };
     assert_eq!(Control::decode(&bytes), Err(too_large));
-    assert_eq!(Control::decode(&control(1, 2, &vec![0; CONTROL_MAX - 8])), Ok(Control::Reply(Status(0))));
+    let extension = Bytes::from(vec![0; CONTROL_MAX - 9]);
+    let reply = Control::Reply(Reply { status: Status(0), extension });
+    assert_eq!(Control::decode(&control(1, 2, &vec![0; CONTROL_MAX - 8])), Ok(reply));
 }
 
 #[test]

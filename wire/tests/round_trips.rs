@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sandgate_wire::{Control, Create, Message, Status};
+use sandgate_wire::{Control, Create, Message, Reply, Status};
 
 /// Any Unicode text without NUL.
 fn text() -> impl Strategy<Value = String> {
@@ -27,7 +27,9 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
 fn control() -> impl Strategy<Value = Control> {
     prop_oneof![
         (text(), text()).prop_map(|(uri, arguments)| Control::Create(Create { uri, arguments })),
-        any::<u8>().prop_map(|status| Control::Reply(Status(status))),
+        (any::<u8>(), prop::collection::vec(any::<u8>(), 0..64)).prop_map(|(status, extension)| {
+            Control::Reply(Reply { status: Status(status), extension: extension.into() })
+        }),
         Just(Control::Start),
         Just(Control::Destroy),
     ]
@@ -92,12 +94,13 @@ proptest! {
     }
 
     #[test]
-    fn bytes_behind_a_reply_status_are_skipped(status: u8, more in prop::collection::vec(any::<u8>(), 0..64)) {
-        let mut bytes = Control::Reply(Status(status)).encode().unwrap().to_vec();
+    fn bytes_behind_a_reply_status_are_kept(status: u8, more in prop::collection::vec(any::<u8>(), 0..64)) {
+        let mut bytes = Control::Reply(Status(status).into()).encode().unwrap().to_vec();
         bytes.extend_from_slice(&more);
         let total = bytes.len() as u32;
         bytes[4..8].copy_from_slice(&total.to_be_bytes());
-        prop_assert_eq!(Control::decode(&bytes).unwrap(), Control::Reply(Status(status)));
+        let reply = Reply { status: Status(status), extension: more.into() };
+        prop_assert_eq!(Control::decode(&bytes).unwrap(), Control::Reply(reply));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! and a peer that speaks nng's stream format byte by byte.
 #![allow(dead_code, reason = "every test binary uses some of it")]
 
+pub mod link;
+
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;

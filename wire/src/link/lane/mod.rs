@@ -1,0 +1,358 @@
+//! A lane: the traffic of one module over a link, both ways, for the life of one attach.
+//!
+//! Each direction numbers its parcels from 1, and its receiver settles them cumulatively. What is not settled
+//! is kept by its sender. Connections come and go below a lane: the next one goes on where the last broke off.
+//!
+//! Locks: a [`Lanes`](super::Lanes) may lock a lane while it holds its own lock, never the other way round.
+//! Wakers are called when neither is held.
+
+mod carried;
+mod incoming;
+mod outgoing;
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use super::lanes::Connection;
+use super::{Parcel, Side, Window};
+use incoming::Incoming;
+use outgoing::Outgoing;
+
+pub(super) use carried::Resumed;
+
+/// One end of a lane. Clones are handles of the same end.
+///
+/// It is used by at most one receiving and one sending task at a time: each direction remembers one waker. It
+/// knows no runtime, so a waker may belong to anything. Add it to one [`Lanes`](super::Lanes) to have it carried.
+#[derive(Clone)]
+pub struct Lane {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    module: u32,
+    epoch: u32,
+    window: Window,
+    state: Mutex<State>,
+    connected: watch::Sender<bool>,
+}
+
+struct State {
+    outgoing: Outgoing,
+    incoming: Incoming,
+    /// The connection that carries the lane now.
+    connection: Option<Connection>,
+    /// The connection's writer knows that there is something to send.
+    announced: bool,
+    closed: bool,
+    resumed: u64,
+    /// Who waits for room.
+    producer: Option<Waker>,
+    /// Who waits for an arrival.
+    consumer: Option<Waker>,
+}
+
+/// What a lane's receiver gets, in the order in which it arrived.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Arrival {
+    /// A parcel of the peer, to be settled once it is done with.
+    Parcel {
+        /// Its number.
+        sequence: u64,
+        /// The parcel.
+        parcel: Parcel,
+    },
+    /// The peer is done with every parcel up to this one. What it sent before it said so came before.
+    Settled(u64),
+}
+
+/// A parcel that the peer has not settled when its lane was closed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unsettled {
+    /// Its number in the closed lane.
+    pub sequence: u64,
+    /// The parcel.
+    pub parcel: Parcel,
+    /// Whether a connection was given it, so that the peer may have seen it.
+    pub sent: bool,
+}
+
+/// Counters of one lane end, since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LaneStatistics {
+    /// Parcels given to a connection, each counted once.
+    pub sent: u64,
+    /// Parcels given to a further connection, because the one before broke.
+    pub resent: u64,
+    /// Parcels that the peer has settled.
+    pub settled: u64,
+    /// Parcels that are kept for the peer to settle, and the bytes of their payloads.
+    pub unsettled: u64,
+    /// Bytes of these.
+    pub unsettled_bytes: u64,
+    /// Parcels that arrived, without duplicates.
+    pub received: u64,
+    /// Parcels that arrived once more and were dropped.
+    pub duplicates: u64,
+    /// Parcels that arrived and that this end has settled.
+    pub done: u64,
+    /// Of these, parcels of which the peer was told so on this connection.
+    pub told: u64,
+    /// Connections that have carried the lane.
+    pub connections: u64,
+}
+
+/// This end of the lane was closed.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("the lane is closed")]
+pub struct Closed;
+
+/// Why a parcel was not taken.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum LaneSendError {
+    /// The peer's window is used up; here is the parcel.
+    #[error("the lane is full")]
+    Full(Parcel),
+    /// No link carries a parcel of this size ([`Parcel::size`]); here it is.
+    #[error("the parcel is too large for a link")]
+    TooLarge(Parcel),
+    /// This end was closed.
+    #[error("the lane is closed")]
+    Closed,
+}
+
+impl Lane {
+    /// A lane of a module, in the epoch of one attach. `window` is what the peer may have unsettled towards
+    /// this end, and the most that this end keeps for the peer, whatever the peer allows. Zero counts as one.
+    #[must_use]
+    pub fn new(module: u32, epoch: u32, window: Window) -> Self {
+        let window = window.at_least_one();
+        let state = State {
+            outgoing: Outgoing::new(window),
+            incoming: Incoming::new(window),
+            connection: None,
+            announced: false,
+            closed: false,
+            resumed: 0,
+            producer: None,
+            consumer: None,
+        };
+        let connected = watch::channel(false).0;
+        Self { shared: Arc::new(Shared { module, epoch, window, state: Mutex::new(state), connected }) }
+    }
+
+    /// The module's number on the link.
+    #[must_use]
+    pub fn module(&self) -> u32 {
+        self.shared.module
+    }
+
+    /// Which attach of the module.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.shared.epoch
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held cannot leave the state half-changed.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a parcel, numbers it, and keeps it until the peer settles it. It is sent as soon as a connection
+    /// carries the lane and the peer has room.
+    ///
+    /// # Errors
+    /// [`LaneSendError::Full`] when the peer's window is used up, or this end's own where that is smaller or
+    /// the peer has not told its one yet. [`LaneSendError::TooLarge`], which no waiting mends, and
+    /// [`LaneSendError::Closed`].
+    pub fn try_send(&self, parcel: Parcel) -> Result<u64, LaneSendError> {
+        let Ok(size) = parcel.size() else { return Err(LaneSendError::TooLarge(parcel)) };
+        let mut state = self.lock();
+        if state.closed {
+            return Err(LaneSendError::Closed);
+        }
+        if state.outgoing.is_full() {
+            return Err(LaneSendError::Full(parcel));
+        }
+        let sequence = state.outgoing.push(parcel, size);
+        let connection = state.announce();
+        drop(state);
+        self.tell(connection);
+        Ok(sequence)
+    }
+
+    /// Waits for room. Who waits is woken when half of the peer's window is free.
+    ///
+    /// # Errors
+    /// [`Closed`] when this end was closed.
+    pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Poll::Ready(Err(Closed));
+        }
+        if !state.outgoing.is_full() {
+            return Poll::Ready(Ok(()));
+        }
+        remember(&mut state.producer, context);
+        Poll::Pending
+    }
+
+    /// Sends a parcel, waiting for room.
+    ///
+    /// # Errors
+    /// Those of [`Lane::try_send`], but never `Full`.
+    pub async fn send(&self, mut parcel: Parcel) -> Result<u64, LaneSendError> {
+        loop {
+            match self.try_send(parcel) {
+                Err(LaneSendError::Full(back)) => parcel = back,
+                other => return other,
+            }
+            poll_fn(|context| self.poll_ready(context)).await.map_err(|Closed| LaneSendError::Closed)?;
+        }
+    }
+
+    /// Says that every parcel that arrived up to this one is done with; only the newest of several may be
+    /// told. A gateway learns it behind every parcel that [`Lane::try_send`] has taken before: so it vouches
+    /// for them. A host learns it as soon as may be. A closed lane tells nothing more.
+    pub fn settle(&self, sequence: u64) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        let after = state.outgoing.taken();
+        state.incoming.settle(sequence, after);
+        let connection = state.announce();
+        drop(state);
+        self.tell(connection);
+    }
+
+    /// Takes the oldest arrival. What arrived before this end was closed can still be taken.
+    ///
+    /// # Errors
+    /// [`Closed`] when this end was closed and nothing is left.
+    pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Arrival, Closed>> {
+        let mut state = self.lock();
+        if let Some(arrival) = state.incoming.next() {
+            return Poll::Ready(Ok(arrival));
+        }
+        if state.closed {
+            return Poll::Ready(Err(Closed));
+        }
+        remember(&mut state.consumer, context);
+        Poll::Pending
+    }
+
+    /// Waits for the next arrival.
+    ///
+    /// # Errors
+    /// [`Closed`] when this end was closed and nothing is left.
+    pub async fn recv(&self) -> Result<Arrival, Closed> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// Whether a connection carries the lane now.
+    #[must_use]
+    pub fn connected(&self) -> watch::Receiver<bool> {
+        self.shared.connected.subscribe()
+    }
+
+    /// How many parcels are kept because the peer has not settled them.
+    #[must_use]
+    pub fn unsettled(&self) -> u64 {
+        self.lock().outgoing.kept() as u64
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn statistics(&self) -> LaneStatistics {
+        let state = self.lock();
+        LaneStatistics {
+            sent: state.outgoing.sent(),
+            resent: state.outgoing.resent(),
+            settled: state.outgoing.settled(),
+            unsettled: state.outgoing.kept() as u64,
+            unsettled_bytes: state.outgoing.kept_bytes(),
+            received: state.incoming.received(),
+            duplicates: state.incoming.duplicates(),
+            done: state.incoming.settled(),
+            told: state.incoming.told_here(),
+            connections: state.resumed,
+        }
+    }
+
+    /// Ends this end and gives back, in order, what the peer has not settled.
+    ///
+    /// What has arrived stays and is to be taken to its end: a parcel that the peer has settled is not given
+    /// back, and what it made of it may be among the arrivals. Nothing arrives any more. A second call gives
+    /// nothing.
+    #[must_use = "what the peer has not settled is lost with it"]
+    pub fn close(&self) -> Vec<Unsettled> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.connection = None;
+        let unsettled = state.outgoing.drain();
+        let wakers = [state.producer.take(), state.consumer.take()];
+        drop(state);
+        wakers.into_iter().for_each(wake);
+        self.show_connected();
+        unsettled
+    }
+
+    /// Tells a connection's writer that there is something to send.
+    fn tell(&self, connection: Option<Connection>) {
+        if let Some(connection) = connection {
+            connection.announce(self.clone());
+        }
+    }
+
+    /// Shows watchers whether a connection carries the lane. What they see is looked up under their lock, so
+    /// that of two changes at once the newer one is seen last.
+    pub(super) fn show_connected(&self) {
+        self.shared.connected.send_if_modified(|shown| {
+            let now = self.lock().connection.is_some();
+            std::mem::replace(shown, now) != now
+        });
+    }
+}
+
+impl State {
+    fn has_something_to_send(&self) -> bool {
+        self.outgoing.has_next() || self.incoming.is_due(self.vouched_for())
+    }
+
+    /// Up to here outgoing parcels are in front of a settling that is told now. Only what a host tells has to
+    /// wait for any. If both ends waited, each could wait for the other to make room.
+    fn vouched_for(&self) -> u64 {
+        match self.connection.as_ref().map(Connection::side) {
+            Some(Side::Gateway) => u64::MAX,
+            Some(Side::Host) | None => self.outgoing.written(),
+        }
+    }
+
+    /// The connection whose writer is to be told that there is something to send, once no lock is held.
+    fn announce(&mut self) -> Option<Connection> {
+        if self.announced || !self.has_something_to_send() {
+            return None;
+        }
+        let connection = self.connection.clone()?;
+        self.announced = true;
+        Some(connection)
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *slot = Some(context.waker().clone()),
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,27 @@
+//! The host link: what carries the traffic of all modules between a Sandgate gateway and a Sandgate host.
+//!
+//! A [`Lane`] is the traffic of one module for the life of one attach; it numbers, keeps, resends and settles.
+//! [`Lanes`] are those of one link. [`greet`] and [`carry`] serve one connection after another below them. How
+//! the two processes find each other is told by an [`Offer`]. The protocol is described in `docs/host-link.md`.
+
+mod connection;
+mod error;
+pub mod frame;
+mod hello;
+mod lane;
+mod lanes;
+mod negotiation;
+mod offer;
+mod parcel;
+mod signal;
+
+pub use connection::{Beats, Side, carry, greet};
+pub use error::{LinkError, Violation};
+pub use frame::{Frame, PAYLOAD_MAX};
+pub use hello::{Agreed, Greeting};
+pub use lane::{Arrival, Closed, Lane, LaneSendError, LaneStatistics, Unsettled};
+pub use lanes::{Lanes, LinkStatistics, SignalError};
+pub use negotiation::{Features, Instance, Versions};
+pub use offer::Offer;
+pub use parcel::{Parcel, ParcelKind};
+pub use signal::{STATISTICS_MAX, Signal, State, TEXT_MAX, Window};
