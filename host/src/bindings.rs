@@ -6,6 +6,11 @@ wasmtime::component::bindgen!({
     path: "../wit",
     world: "gateway-module",
     ownership: Borrowing { duplicate_if_necessary: true },
+    // Calls that a limit may end.
+    imports: {
+        "sandgate:gateway/broker.publish": trappable,
+        "sandgate:gateway/log.log": trappable,
+    },
 });
 
 /// The optional interface for modules with timers.
@@ -14,3 +19,6 @@ pub(crate) const TIMER_HANDLER: &str = "sandgate:gateway/timer-handler@0.1.0";
 pub(crate) const MODULE: &str = "sandgate:gateway/module@0.1.0";
 /// The functions of [`MODULE`].
 pub(crate) const MODULE_FUNCTIONS: [&str; 4] = ["create", "start", "receive", "destroy"];
+/// The worlds of modules without and with timers.
+pub(crate) const WORLD: &str = "sandgate:gateway/gateway-module@0.1.0";
+pub(crate) const WORLD_WITH_TIMERS: &str = "sandgate:gateway/gateway-module-timers@0.1.0";

@@ -1,27 +1,60 @@
 //! Wasmtime as Sandgate uses it: the pooling allocator, epochs for deadlines, compiled code in a cache.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use thiserror::Error;
 use wasmtime::component::Component;
-use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
 
+use crate::compile::{CompileError, Compiler};
+use crate::limits::Limits;
 use crate::workers::{TICK, Workers};
 
-/// What a module may use of the native stack, in bytes.
-const STACK_MAX: usize = 512 << 10;
+/// Frames that are kept of a guest's stack, the innermost: a panic of Rust takes up to a dozen.
+const FRAMES_MAX: usize = 32;
 /// Instances that the pool holds at most; a module takes one.
 const POOL_INSTANCES: u32 = 1000;
-/// Core instances, memories and tables a component may be made of: language runtimes bring several.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 32;
-const MEMORIES_PER_COMPONENT: u32 = 4;
-const TABLES_PER_COMPONENT: u32 = 16;
+/// What the limits `max-instances`, `max-memories`, `max-tables` and `max-table-elements` can be at most.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
+const MEMORIES_PER_COMPONENT: u32 = 16;
+const TABLES_PER_COMPONENT: u32 = 64;
+const TABLE_ELEMENTS: usize = 100_000;
 
 /// Compiles and runs components. Cloning shares it.
 #[derive(Clone)]
 pub struct Engine {
-    engine: wasmtime::Engine,
+    shared: Arc<Shared>,
     workers: Workers,
+}
+
+struct Shared {
+    cache: Option<Cache>,
+    /// None: this process compiles.
+    compiler: Option<Compiler>,
+    /// One engine for each setting that code is compiled for, made when it is first needed.
+    engines: Mutex<BTreeMap<Settings, wasmtime::Engine>>,
+    ticking: Arc<RwLock<Vec<EngineWeak>>>,
+}
+
+/// What compiled code depends on, of a module's limits.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Settings {
+    /// Code counts its instructions.
+    pub(crate) fuel: bool,
+    /// The guest's stack, in bytes. A power of two: each engine reserves address space, so there must be few.
+    pub(crate) stack: usize,
+}
+
+impl Settings {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self { fuel: limits.fuel.is_some(), stack: (limits.max_wasm_stack as usize).next_power_of_two() }
+    }
 }
 
 /// Where compiled code is kept between runs. It is native code: the directory must be writable by
@@ -65,31 +98,39 @@ impl Engine {
     /// # Errors
     /// The cache directory cannot be used, the machine is unsupported, no threads are to be had.
     pub fn new(code: &Code) -> Result<Self, EngineError> {
-        let mut pool = PoolingAllocationConfig::default();
-        pool.total_component_instances(POOL_INSTANCES)
-            .total_core_instances(POOL_INSTANCES * 4)
-            .total_memories(POOL_INSTANCES)
-            .total_tables(POOL_INSTANCES * 2)
-            .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-            .max_memories_per_component(MEMORIES_PER_COMPONENT)
-            .max_tables_per_component(TABLES_PER_COMPONENT);
-        let mut config = Config::new();
-        config
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-            .memory_init_cow(true)
-            .max_wasm_stack(STACK_MAX)
-            .epoch_interruption(true)
-            // Calls are about a microsecond cheaper without it; no module here uses the asynchronous ABI.
-            .concurrency_support(false)
-            .cache(cache(code)?);
-        let engine = wasmtime::Engine::new(&config).map_err(EngineError::Unsupported)?;
-        let ticking = engine.weak();
+        Self::make(cache(code)?, None)
+    }
+
+    /// Likewise; components are compiled by another process, for which `program` is started with the
+    /// command [`crate::COMPILE_COMMAND`].
+    ///
+    /// # Errors
+    /// As [`Engine::new`], or there is no place for the code that the other process makes.
+    pub fn with_compiler(code: &Code, program: PathBuf) -> Result<Self, EngineError> {
+        let kept_in = cache(code)?.map(|cache| cache.directory().clone());
+        let compiler = Compiler::new(program, kept_in).map_err(|error| EngineError::Cache {
+            directory: std::env::temp_dir().display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let cache = compiler.cache().map_err(EngineError::Unsupported)?;
+        Self::make(Some(cache), Some(compiler))
+    }
+
+    fn make(cache: Option<Cache>, compiler: Option<Compiler>) -> Result<Self, EngineError> {
+        let ticking = Arc::new(RwLock::new(Vec::<EngineWeak>::new()));
+        let ticked = ticking.clone();
         let workers = Workers::start(move || {
-            if let Some(engine) = ticking.upgrade() {
-                engine.increment_epoch();
+            for engine in ticked.read().unwrap_or_else(PoisonError::into_inner).iter() {
+                if let Some(engine) = engine.upgrade() {
+                    engine.increment_epoch();
+                }
             }
         })?;
-        Ok(Self { engine, workers })
+        let shared = Shared { cache, compiler, engines: Mutex::default(), ticking };
+        let engine = Self { shared: Arc::new(shared), workers };
+        // A machine that cannot run it says so now, not at the first module.
+        engine.wasmtime(Settings::of(&Limits::default())).map_err(EngineError::Unsupported)?;
+        Ok(engine)
     }
 
     /// The threads on which guests are called.
@@ -98,13 +139,34 @@ impl Engine {
         &self.workers
     }
 
-    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.engine
+    /// The engine with these settings.
+    pub(crate) fn wasmtime(&self, settings: Settings) -> wasmtime::Result<wasmtime::Engine> {
+        let mut engines = self.shared.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = engines.get(&settings) {
+            return Ok(engine.clone());
+        }
+        let mut config = config(settings);
+        config
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()))
+            .cache(self.shared.cache.clone());
+        let engine = wasmtime::Engine::new(&config)?;
+        self.shared.ticking.write().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
+        engines.insert(settings, engine.clone());
+        Ok(engine)
     }
 
     /// Compiles a component, or takes its code from the cache.
-    pub(crate) fn compile(&self, binary: &[u8]) -> wasmtime::Result<Component> {
-        Component::from_binary(&self.engine, binary)
+    pub(crate) fn compile(&self, binary: &[u8], limits: &Limits) -> Result<Component, CompileError> {
+        let settings = Settings::of(limits);
+        let broken = |error: wasmtime::Error| CompileError::Component(format!("{error:#}"));
+        let engine = self.wasmtime(settings).map_err(broken)?;
+        let Some(compiler) = &self.shared.compiler else {
+            return Component::from_binary(&engine, binary).map_err(broken);
+        };
+        compiler.fill(&engine, settings, binary, limits)?;
+        let component = Component::from_binary(&engine, binary).map_err(broken);
+        compiler.forget();
+        component
     }
 
     /// A duration in epochs, at least one.
@@ -112,6 +174,37 @@ impl Engine {
         let ticks = duration.as_nanos().div_ceil(TICK.as_nanos());
         u64::try_from(ticks).unwrap_or(u64::MAX / 2).clamp(1, u64::MAX / 2)
     }
+}
+
+/// All that compiled code depends on.
+pub(crate) fn config(settings: Settings) -> Config {
+    let mut config = Config::new();
+    config
+        .memory_init_cow(true)
+        .max_wasm_stack(settings.stack)
+        .consume_fuel(settings.fuel)
+        .epoch_interruption(true)
+        // Names and lines are looked up afterwards, away from the messages' way.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_MAX))
+        // Calls are about a microsecond cheaper without it; no module here uses the asynchronous ABI.
+        .concurrency_support(false);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(POOL_INSTANCES)
+        .total_core_instances(POOL_INSTANCES * 4)
+        .total_memories(POOL_INSTANCES)
+        .total_tables(POOL_INSTANCES * 2)
+        .table_elements(TABLE_ELEMENTS)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT);
+    pool
 }
 
 fn cache(code: &Code) -> Result<Option<Cache>, EngineError> {
@@ -156,6 +249,19 @@ mod tests {
         assert_eq!(Engine::epochs(Duration::from_micros(1)), 1);
         assert_eq!(Engine::epochs(Duration::from_millis(5)), 5);
         assert_eq!(Engine::epochs(Duration::MAX), u64::MAX / 2);
+    }
+
+    #[test]
+    fn all_settings_that_limits_can_ask_for_fit_into_one_process() {
+        let engine = Engine::new(&Code::NotCached).unwrap();
+        let mut limits = Limits::default();
+        for fuel in [None, Some(1000)] {
+            for kib in [64, 65, 128, 256, 512, 1000, 1024] {
+                (limits.fuel, limits.max_wasm_stack) = (fuel, kib << 10);
+                engine.wasmtime(Settings::of(&limits)).unwrap();
+            }
+        }
+        assert_eq!(engine.shared.engines.lock().unwrap().len(), 10);
     }
 
     #[test]

@@ -1,112 +1,226 @@
-//! How a module ended when it did not end as it should: a sentence that its author can use.
+//! How a module ended when it did not end as it should: the raw facts, and a sentence that its author can use.
+//!
+//! On the messages' way only facts are kept. What takes longer (a verdict with source lines) is made of them
+//! afterwards, elsewhere: see `verdict`.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustc_demangle::demangle;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::component::ResourceTableError;
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use crate::transcript::line;
+use crate::call::Call;
+use crate::limits::{Exceeded, Limits};
+use crate::transcript::{last_words, line};
 
 /// Frames that a sentence names; the innermost ones tell most.
 const FRAMES_SHOWN: usize = 12;
 
 /// The end of an instance. The instance is gone; nothing else is affected.
 #[derive(Clone, Debug, Error)]
+#[error("{post_mortem}")]
 pub struct Fault {
-    /// The exported function that was being called, or `instantiate`.
-    pub call: &'static str,
+    /// What is known about it.
+    pub post_mortem: Box<PostMortem>,
+}
+
+/// The raw facts about the end of an instance.
+#[derive(Clone, Debug)]
+pub struct PostMortem {
+    /// When it happened.
+    pub at: SystemTime,
+    /// The exported function that was being called.
+    pub call: Call,
     /// What happened.
     pub kind: FaultKind,
-    /// The guest's functions on the stack, innermost first, by their names in the component.
-    pub frames: Vec<String>,
-    /// The last that the guest wrote to its standard error, with the message of a panic.
-    pub last_words: String,
+    /// What the instance had used by then.
+    pub usage: Usage,
+    /// The last lines that the guest wrote to its standard output and error, as it wrote them.
+    pub last_lines: Vec<String>,
+    /// Wasmtime's error, with the frames that it has found on the stack.
+    cause: Arc<wasmtime::Error>,
 }
 
 /// What ended an instance.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FaultKind {
     /// The guest broke a rule of WebAssembly, or gave up (a panic is one of these).
-    Trap(String),
+    Trap {
+        /// Wasmtime's name for it.
+        trap: String,
+    },
+    /// The guest used more than it may.
+    Limit(Exceeded),
     /// The call took longer than it may.
-    Deadline(Duration),
+    Deadline {
+        /// How long it may take, in milliseconds.
+        limit_ms: u64,
+    },
     /// The guest asked to end the process.
-    Exit(i32),
+    Exit {
+        /// With this status.
+        code: i32,
+    },
+    /// The guest did nothing wrong; the host could not go on with it.
+    Host {
+        /// Why.
+        reason: String,
+    },
 }
 
-impl Fault {
-    /// Reads what Wasmtime tells about a failed call.
+/// What an instance had used when it ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Usage {
+    /// The most memory that it used at a time, in bytes, and what it may use.
+    pub memory_peak: u64,
+    /// The limit `max-memory-size`.
+    pub memory_limit: u64,
+    /// How long the call had taken.
+    pub time: Duration,
+    /// Fuel that the call had used, where fuel is counted.
+    pub fuel: Option<u64>,
+}
+
+/// A guest is ended because others wait for its thread.
+#[derive(Debug, Error)]
+#[error("all threads were busy, and this call had run for longest")]
+pub(crate) struct Condemned;
+
+impl PostMortem {
     pub(crate) fn new(
-        call: &'static str,
-        error: &wasmtime::Error,
-        deadline: Duration,
-        last_words: String,
+        call: Call,
+        cause: wasmtime::Error,
+        limits: &Limits,
+        usage: Usage,
+        last_lines: Vec<String>,
     ) -> Self {
-        let kind = if let Some(exit) = error.downcast_ref::<I32Exit>() {
-            FaultKind::Exit(exit.0)
-        } else {
-            match error.downcast_ref::<Trap>() {
-                Some(Trap::Interrupt) => FaultKind::Deadline(deadline),
-                Some(trap) => {
-                    let text = trap.to_string();
-                    FaultKind::Trap(text.strip_prefix("wasm trap: ").unwrap_or(&text).to_owned())
-                }
-                None => FaultKind::Trap(format!("{:#}", error.root_cause())),
-            }
-        };
-        let frames = error.downcast_ref::<WasmBacktrace>().map(function_names).unwrap_or_default();
-        Self { call, kind, frames, last_words }
+        let at = SystemTime::now();
+        Self { at, call, kind: kind(call, &cause, limits), usage, last_lines, cause: Arc::new(cause) }
+    }
+
+    /// The guest's functions on the stack, innermost first.
+    pub(crate) fn frames(&self) -> &[FrameInfo] {
+        self.cause.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default()
     }
 }
 
-fn function_names(backtrace: &WasmBacktrace) -> Vec<String> {
-    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
+fn kind(call: Call, error: &wasmtime::Error, limits: &Limits) -> FaultKind {
+    let reached = |name, limit| FaultKind::Limit(Exceeded::new(name, limit, limit));
+    if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+        return FaultKind::Limit(exceeded.clone());
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return FaultKind::Exit { code: exit.0 };
+    }
+    if error.is::<Condemned>() || error.is::<PoolConcurrencyLimitError>() {
+        return FaultKind::Host { reason: error.root_cause().to_string() };
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return reached("max-resources", limits.max_resources);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => FaultKind::Deadline { limit_ms: limits.timeout_of(call).as_millis() as u64 },
+        Some(Trap::OutOfFuel) => reached("fuel", limits.fuel.unwrap_or_default()),
+        Some(Trap::StackOverflow) => reached("max-wasm-stack", limits.max_wasm_stack),
+        Some(trap) => {
+            let text = trap.to_string();
+            FaultKind::Trap { trap: text.strip_prefix("wasm trap: ").unwrap_or(&text).into() }
+        }
+        None => by_its_text(&format!("{:#}", error.root_cause()), limits),
+    }
+}
+
+/// Errors of Wasmtime that have no type of their own. `host/tests/limits.rs` holds its texts.
+fn by_its_text(text: &str, limits: &Limits) -> FaultKind {
+    let counted = [
+        ("resource limit exceeded: instance count too high at ", "max-instances", limits.max_instances),
+        ("resource limit exceeded: memory count too high at ", "max-memories", limits.max_memories),
+        ("resource limit exceeded: table count too high at ", "max-tables", limits.max_tables),
+    ];
+    for (beginning, name, limit) in counted {
+        if let Some(count) = text.strip_prefix(beginning) {
+            return FaultKind::Limit(Exceeded::new(name, limit, count.parse().unwrap_or(limit)));
+        }
+    }
+    if text.contains("fuel allocated for hostcalls has been exhausted") {
+        return FaultKind::Limit(Exceeded::new("hostcall-fuel", limits.hostcall_fuel, limits.hostcall_fuel));
+    }
+    if text.contains("store handle limit exceeded") {
+        return FaultKind::Limit(Exceeded::new("max-resources", limits.max_resources, limits.max_resources));
+    }
+    FaultKind::Trap { trap: text.into() }
+}
+
+/// A function's name as its author wrote it.
+pub(crate) fn function_name(frame: &FrameInfo) -> String {
+    match frame.func_name() {
         // `{:#}` leaves out the hash that Rust appends.
-        Some(name) => line(&format!("{:#}", demangle(name))),
+        Some(name) => format!("{:#}", demangle(name)),
         None => format!("function {}", frame.func_index()),
-    };
-    backtrace.frames().iter().map(name).collect()
+    }
 }
 
 /// A panic of Rust goes through a dozen functions before it traps. They are the same every time, and would
-/// hide the author's own.
-fn without_panic_runtime(frames: &[String]) -> &[String] {
+/// hide the author's own. This is how many of the innermost ones they are.
+pub(crate) fn panic_runtime(frames: &[String]) -> usize {
     let Some(panic) = frames.iter().position(|name| name.ends_with("rust_begin_unwind")) else {
-        return frames;
+        return 0;
     };
     let behind = &frames[panic + 1..];
     // `panic_fmt` and its kin; then what `unwrap`, `expect`, slices and others call when they fail.
     let raises = |name: &String| {
         name.starts_with("core::panicking::") || (name.starts_with("core::") && name.contains("_fail"))
     };
-    let own = behind.iter().position(|name| !raises(name)).unwrap_or(behind.len());
-    &behind[own..]
+    panic + 1 + behind.iter().position(|name| !raises(name)).unwrap_or(behind.len())
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PostMortem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            FaultKind::Trap(trap) => write!(f, "the module trapped in `{}`: {trap}", self.call)?,
-            FaultKind::Deadline(limit) => {
-                write!(
-                    f,
-                    "the module was ended in `{}`, which took longer than {} ms",
-                    self.call,
-                    limit.as_millis()
-                )?;
+        let frames: Vec<String> = self.frames().iter().map(function_name).collect();
+        let Self { call, kind, last_lines, .. } = self;
+        Sentence { call: *call, kind, last_lines, frames: &frames }.fmt(f)
+    }
+}
+
+/// A fault in one sentence.
+pub(crate) struct Sentence<'a> {
+    pub(crate) call: Call,
+    pub(crate) kind: &'a FaultKind,
+    pub(crate) last_lines: &'a [String],
+    pub(crate) frames: &'a [String],
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.call;
+        match self.kind {
+            FaultKind::Trap { trap } => write!(f, "the module trapped in `{call}`: {}", line(trap))?,
+            FaultKind::Limit(exceeded) => {
+                write!(f, "the module was ended in `{call}` by the limit {}", line(&exceeded.to_string()))?;
             }
-            FaultKind::Exit(code) => write!(f, "the module called exit({code}) in `{}`", self.call)?,
+            FaultKind::Deadline { limit_ms } => {
+                write!(f, "the module was ended in `{call}`, which took longer than {limit_ms} ms")?;
+            }
+            FaultKind::Exit { code } => write!(f, "the module called exit({code}) in `{call}`")?,
+            FaultKind::Host { reason } => {
+                write!(f, "the host ended the module in `{call}`: {}", line(reason))?;
+            }
         }
-        if !self.last_words.is_empty() {
-            write!(f, "; its last words: {}", self.last_words)?;
+        let last_words = last_words(self.last_lines);
+        if !last_words.is_empty() {
+            write!(f, "; its last words: {last_words}")?;
         }
-        let frames = without_panic_runtime(&self.frames);
+        let frames = &self.frames[panic_runtime(self.frames)..];
         if !frames.is_empty() {
-            write!(f, "; at {}", frames[..frames.len().min(FRAMES_SHOWN)].join(" < "))?;
+            let shown: Vec<String> = frames.iter().take(FRAMES_SHOWN).map(|name| line(name)).collect();
+            write!(f, "; at {}", shown.join(" < "))?;
             let more = frames.len().saturating_sub(FRAMES_SHOWN);
             if more > 0 {
                 write!(f, " and {more} more")?;
@@ -121,9 +235,9 @@ mod tests {
     use super::*;
 
     fn sentence(frames: &[&str]) -> String {
-        let frames = frames.iter().map(|name| (*name).to_owned()).collect();
-        let kind = FaultKind::Trap("unreachable".into());
-        Fault { call: "receive", kind, frames, last_words: String::new() }.to_string()
+        let frames: Vec<String> = frames.iter().map(|name| (*name).to_owned()).collect();
+        let kind = FaultKind::Trap { trap: "unreachable".into() };
+        Sentence { call: Call::Receive, kind: &kind, last_lines: &[], frames: &frames }.to_string()
     }
 
     #[test]
@@ -143,5 +257,10 @@ mod tests {
         assert_eq!(sentence(&["a", "b"]), "the module trapped in `receive`: unreachable; at a < b");
         let many = vec!["deep"; 20];
         assert!(sentence(&many).ends_with("deep < deep and 8 more"));
+    }
+
+    #[test]
+    fn a_name_cannot_write_on_the_terminal() {
+        assert!(sentence(&["\x1b[2J"]).ends_with("at \\u{1b}[2J"));
     }
 }

@@ -6,22 +6,64 @@ use std::time::{Duration, Instant};
 /// How often a repeated complaint is repeated in the log.
 const REPEAT: Duration = Duration::from_secs(1);
 
-/// Counters of one control id, over all instances that it had.
-#[derive(Debug, Default)]
-pub(crate) struct Flow {
-    pub(crate) received: Counter,
-    pub(crate) malformed: Counter,
+/// Declares the counters with their names, so that none is left out where all are told.
+macro_rules! counters {
+    ($($(#[$about:meta])* $name:ident,)*) => {
+        /// Counters of one control id, over all instances that it had.
+        #[derive(Debug, Default)]
+        pub(crate) struct Flow {
+            $($(#[$about])* pub(crate) $name: Counter,)*
+        }
+
+        impl Flow {
+            /// All counters with their names.
+            pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name.get()),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Messages that the module was given, each once for every attempt.
+    received,
+    malformed,
     /// Frames over the limit; each ended its connection.
-    pub(crate) oversized: Counter,
+    oversized,
     /// Connections that peers ended, or that a frame far over the limit ended.
-    pub(crate) lost_connections: Counter,
+    lost_connections,
     /// Frames that had arrived when their peer left, and found no room.
-    pub(crate) unread: Counter,
-    pub(crate) failed: Counter,
-    pub(crate) published: Counter,
-    pub(crate) refused: Counter,
-    pub(crate) dropped: Counter,
-    pub(crate) faults: Counter,
+    unread,
+    /// Messages to which the module answered with an error.
+    failed,
+    published,
+    /// Messages that the module was told not to publish so.
+    refused,
+    /// Messages that were published and did not reach the gateway.
+    dropped,
+    /// Calls that ended an instance.
+    faults,
+    /// Instances that took the place of one that had failed.
+    restarts,
+    /// Instances that were replaced although they worked.
+    recycled,
+    quarantines,
+    /// Messages that were given up, because they ended too many instances.
+    dead,
+    /// Verdicts that the gateway had no room for.
+    verdicts_dropped,
+}
+
+impl Flow {
+    /// Grows with every counter.
+    pub(crate) fn sum(&self) -> u64 {
+        self.counts().fold(0, |sum, (_, count)| sum.wrapping_add(count))
+    }
+
+    /// All counters as a JSON object.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::Value::from_iter(self.counts()).to_string()
+    }
 }
 
 /// A number that only grows.

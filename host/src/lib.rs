@@ -9,26 +9,50 @@
 
 mod actor;
 mod bindings;
+mod blueprint;
+mod budget;
+mod call;
+mod compile;
+mod config;
 mod engine;
 mod fault;
 mod flow;
+mod host;
 mod imports;
+mod ledger;
+mod limits;
+mod link;
 mod module;
 mod outlet;
+mod port;
+mod replay;
+mod residents;
+mod restart;
 mod sandbox;
 mod session;
-
 mod timers;
 mod transcript;
 mod transport;
-
+mod verdict;
 mod workers;
 
+pub use blueprint::{Recycling, Setup};
+pub use call::Call;
+pub use compile::{COMPILE_COMMAND, EXIT_REFUSED, compile_into_cache};
+pub use config::{HostConfig, HostConfigError, ModuleConfig};
 pub use engine::{Code, Engine, EngineError};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, PostMortem, Usage};
+pub use host::Host;
+pub use limits::{Exceeded, LimitError, LimitInfo, Limits};
+pub use link::LinkServer;
 pub use module::{LoadError, Module};
-pub use sandbox::Limits;
-pub use session::{End, Session};
+pub use replay::{Replay, ReplayError, replay};
+pub use residents::Residents;
+pub use restart::RestartPolicy;
+pub use session::{End, Session, Surroundings};
 pub use transport::{PairTransport, Transport, TransportError};
-
+pub use verdict::{
+    Archive, Frame, Memory, MessageError, MessageRecord, Reporter, Verdict, VerdictContext, VerdictError,
+    VerdictMessage,
+};
 pub use workers::Workers;

@@ -1,15 +1,20 @@
 //! From a file to a component that is ready to be instantiated any number of times.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, Linker};
 
-use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER};
+use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
+use crate::compile::CompileError;
 use crate::engine::Engine;
 use crate::imports;
+use crate::limits::{Exceeded, Limits};
 use crate::sandbox::Guest;
 
 /// The first bytes of every WebAssembly binary.
@@ -25,6 +30,16 @@ pub struct Module {
     pub(crate) instances: GatewayModulePre<Guest>,
     /// Present when the component exports `timer-handler`.
     pub(crate) on_timer: Option<ComponentExportIndex>,
+    pub(crate) origin: Arc<Origin>,
+}
+
+/// Where a module came from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) path: PathBuf,
+    pub(crate) size: u64,
+    /// SHA-256 of the file, as hexadecimal digits.
+    pub(crate) digest: String,
 }
 
 /// Why a file is no module.
@@ -74,6 +89,14 @@ pub enum LoadError {
         /// What does not fit.
         reason: String,
     },
+    /// The file, or what it is made of, is over a limit.
+    #[error("{} is over the limit {exceeded}", path.display())]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        exceeded: Exceeded,
+    },
     /// The component is broken.
     #[error("{} cannot be compiled: {reason}", path.display())]
     Compile {
@@ -87,10 +110,12 @@ pub enum LoadError {
 impl Module {
     /// Reads, checks, compiles (or takes from the cache) and links a component.
     ///
+    /// The limits' `fuel` and `max-wasm-stack` are compiled into it: its instances must have the same.
+    ///
     /// # Errors
-    /// The file cannot be read, or is no component of the world.
-    pub fn load(engine: &Engine, path: &Path) -> Result<Self, LoadError> {
-        let binary = fs::read(path).map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
+    /// The file cannot be read, is no component of the world, or is over a limit.
+    pub fn load(engine: &Engine, path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        let binary = read(path, limits)?;
         let path = path.to_owned();
         match binary.get(4..8) {
             Some(version) if binary.starts_with(MAGIC) && version == COMPONENT => {}
@@ -99,30 +124,118 @@ impl Module {
             }
             _ => return Err(LoadError::NotWasm { path }),
         }
-        let component = match engine.compile(&binary) {
+        let component = match engine.compile(&binary, limits) {
             Ok(component) => component,
-            Err(error) => return Err(LoadError::Compile { path, reason: format!("{error:#}") }),
+            Err(error) => return Err(not_compiled(path, error, limits)),
         };
-        if let Some(missing) = missing_export(engine, &component) {
+        if let Some(exceeded) = over_a_limit(&component, limits) {
+            return Err(LoadError::Limit { path, exceeded });
+        }
+        if let Some(missing) = missing_export(&component) {
             return Err(LoadError::World { path, missing });
         }
-        Self::link(engine, &component).map_err(|error| LoadError::Link { path, reason: format!("{error:#}") })
+        let digest = hexadecimal(&Sha256::digest(&binary));
+        let origin = Arc::new(Origin { path: path.clone(), size: binary.len() as u64, digest });
+        Self::link(engine, &component, origin)
+            .map_err(|error| LoadError::Link { path, reason: format!("{error:#}") })
     }
 
-    fn link(engine: &Engine, component: &Component) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(engine.wasmtime());
+    fn link(engine: &Engine, component: &Component, origin: Arc<Origin>) -> wasmtime::Result<Self> {
+        let mut linker = Linker::new(component.engine());
         imports::add_to_linker(&mut linker)?;
         let instances = GatewayModulePre::new(linker.instantiate_pre(component)?)?;
         let on_timer = component
             .get_export_index(None, TIMER_HANDLER)
             .and_then(|interface| component.get_export_index(Some(&interface), "on-timer"));
-        Ok(Self { engine: engine.clone(), instances, on_timer })
+        Ok(Self { engine: engine.clone(), instances, on_timer, origin })
+    }
+
+    /// The file that it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.origin.path
+    }
+
+    /// SHA-256 of the file that it was loaded from, as hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.origin.digest
+    }
+
+    /// The file's bytes once more, if they are still those that it was loaded from.
+    pub(crate) fn read_again(&self) -> Option<Vec<u8>> {
+        let mut binary = Vec::new();
+        let file = File::open(&self.origin.path).ok()?;
+        file.take(self.origin.size + 1).read_to_end(&mut binary).ok()?;
+        (hexadecimal(&Sha256::digest(&binary)) == self.origin.digest).then_some(binary)
+    }
+
+    /// The world of the contract that it was built for.
+    #[must_use]
+    pub fn world(&self) -> &'static str {
+        if self.on_timer.is_some() { WORLD_WITH_TIMERS } else { WORLD }
     }
 }
 
+/// Reads a whole file, or as much of it as shows that it is too large.
+fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, LoadError> {
+    let failed = |error| LoadError::Read { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let mut binary = Vec::new();
+    if size <= limits.max_component_size {
+        // It may grow meanwhile, or be no regular file.
+        file.by_ref().take(limits.max_component_size + 1).read_to_end(&mut binary).map_err(failed)?;
+    }
+    let used = size.max(binary.len() as u64);
+    if used > limits.max_component_size {
+        let exceeded = Exceeded::new("max-component-size", limits.max_component_size, used);
+        return Err(LoadError::Limit { path: path.to_owned(), exceeded });
+    }
+    Ok(binary)
+}
+
+fn not_compiled(path: PathBuf, error: CompileError, limits: &Limits) -> LoadError {
+    let reason = match error {
+        CompileError::Limit(exceeded) => return LoadError::Limit { path, exceeded },
+        other => other.to_string(),
+    };
+    // Wasmtime refuses what is over the largest value that these limits can have. `host/tests/limits.rs`
+    // holds its texts.
+    let counted = [
+        ("memories count of", "max-memories", limits.max_memories),
+        ("linear memories, which", "max-memories", limits.max_memories),
+        ("tables count of", "max-tables", limits.max_tables),
+        ("tables, which", "max-tables", limits.max_tables),
+        ("core module instances, which", "max-instances", limits.max_instances),
+    ];
+    for (words, name, limit) in counted {
+        if reason.contains(words) {
+            let used = reason.split(|c: char| !c.is_ascii_digit()).find_map(|number| number.parse().ok());
+            return LoadError::Limit { path, exceeded: Exceeded::new(name, limit, used.unwrap_or(limit)) };
+        }
+    }
+    LoadError::Compile { path, reason }
+}
+
+/// What every instance would have too much of.
+fn over_a_limit(component: &Component, limits: &Limits) -> Option<Exceeded> {
+    let required = component.resources_required()?;
+    let counted = [
+        ("max-memories", limits.max_memories, required.num_memories),
+        ("max-tables", limits.max_tables, required.num_tables),
+    ];
+    let over = counted.into_iter().find(|(_, limit, used)| u64::from(*used) > *limit);
+    over.map(|(name, limit, used)| Exceeded::new(name, limit, used.into()))
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The first thing that the world exports and this component does not.
-fn missing_export(engine: &Engine, component: &Component) -> Option<String> {
-    let engine = engine.wasmtime();
+fn missing_export(component: &Component) -> Option<String> {
+    let engine = component.engine();
     let exports = component.component_type();
     let Some(ComponentItem::ComponentInstance(interface)) = exports.get_export(engine, MODULE).map(|e| e.ty)
     else {

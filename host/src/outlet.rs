@@ -5,23 +5,29 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use sandgate_wire::channel::{Peer, SendError};
-use sandgate_wire::{Channel, EncodeError, Message};
-use tokio::sync::watch;
+use sandgate_wire::channel::SendError;
+use sandgate_wire::{EncodeError, Message};
 
+use crate::budget::Budget;
 use crate::flow::Flow;
+use crate::limits::{Exceeded, Limits};
+use crate::port::Port;
+use crate::workers;
 
 /// While a publish waits for room it looks this often whether the gateway is still there.
 const PEER_CHECK: Duration = Duration::from_millis(20);
 
 /// Where a module's messages go.
 pub(crate) struct Outlet {
-    channel: Arc<dyn Channel>,
-    peer: watch::Receiver<Peer>,
+    /// Present from Start on: messages may be published.
+    port: Option<Port>,
     flow: Arc<Flow>,
-    /// Messages may be published.
-    pub(crate) open: bool,
-    /// When the call that is going on must be over.
+    budget: Budget,
+    size_max: u64,
+    properties_max: u64,
+    /// When the call that is going on began.
+    pub(crate) begun: Instant,
+    /// When it must be over.
     pub(crate) deadline: Instant,
     /// Until when publishing may wait: some time before that, so that the guest can still do something
     /// about a message that did not go out.
@@ -36,25 +42,53 @@ pub(crate) enum PublishFailure {
     NotStarted,
     Disconnected,
     Congested,
+    /// The call ends here.
+    Exceeded(Exceeded),
+    /// The call ends here, to free its thread.
+    Condemned,
 }
 
 impl Outlet {
-    pub(crate) fn new(channel: Arc<dyn Channel>, flow: Arc<Flow>) -> Self {
-        let peer = channel.peer();
+    /// A way that is not open yet, with the usual limits.
+    pub(crate) fn new(flow: Arc<Flow>) -> Self {
         let now = Instant::now();
-        Self { channel, peer, flow, open: false, deadline: now, patience: now }
+        let limits = Limits::default();
+        Self {
+            port: None,
+            flow,
+            budget: Budget::new(&limits),
+            size_max: limits.max_message_size,
+            properties_max: limits.max_properties,
+            begun: now,
+            deadline: now,
+            patience: now,
+        }
+    }
+
+    /// Messages may be published, through here.
+    pub(crate) fn open(&mut self, port: Port) {
+        self.port = Some(port);
+    }
+
+    /// Other limits for what is published.
+    pub(crate) fn set_limits(&mut self, limits: &Limits) {
+        self.budget = Budget::new(limits);
+        self.size_max = limits.max_message_size;
+        self.properties_max = limits.max_properties;
     }
 
     /// A call begins that may take so long.
     pub(crate) fn begin_call(&mut self, limit: Duration) {
         let now = Instant::now();
+        self.begun = now;
         self.deadline = now + limit;
         self.patience = now + limit / 4 * 3;
+        self.budget.begin_call();
     }
 
     /// Encodes a message and hands it to the channel; waits for room until the deadline.
     pub(crate) fn publish(
-        &self,
+        &mut self,
         properties: &[(String, String)],
         content: &[u8],
     ) -> Result<(), PublishFailure> {
@@ -67,41 +101,41 @@ impl Outlet {
         result
     }
 
-    fn try_publish(&self, properties: &[(String, String)], content: &[u8]) -> Result<(), PublishFailure> {
-        if !self.open {
-            return Err(PublishFailure::NotStarted);
+    fn try_publish(&mut self, properties: &[(String, String)], content: &[u8]) -> Result<(), PublishFailure> {
+        let spent = self.budget.spend(content.len() as u64);
+        spent.map_err(PublishFailure::Exceeded)?;
+        let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
+        let (count, most) = (properties.len(), self.properties_max);
+        if count as u64 > most {
+            return Err(PublishFailure::Invalid(format!("{count} properties are more than {most}")));
         }
         let message = Message::new(properties, content).map_err(|error| match error {
-            EncodeError::TooLarge { limit, .. } => PublishFailure::TooLarge(limit as u64),
+            EncodeError::TooLarge { .. } => PublishFailure::TooLarge(self.size_max),
             other => PublishFailure::Invalid(other.to_string()),
         })?;
         let mut frame = message.frame().clone();
+        if frame.len() as u64 > self.size_max {
+            return Err(PublishFailure::TooLarge(self.size_max));
+        }
         loop {
-            if self.is_abandoned() {
+            if port.is_abandoned() {
                 return Err(PublishFailure::Disconnected);
             }
-            frame = match self.channel.try_send(frame) {
+            frame = match port.try_send(frame) {
                 Ok(()) => return Ok(()),
                 Err(SendError::Closed) => return Err(PublishFailure::Disconnected),
                 Err(SendError::Full(frame)) => frame,
             };
-            self.wait_for_room()?;
+            self.wait_for_room(port)?;
         }
     }
 
-    /// There was a gateway, and it has gone. One that has not come yet is waited for: it may connect to
-    /// the message channel a little after it has sent Start.
-    fn is_abandoned(&self) -> bool {
-        let peer = *self.peer.borrow();
-        !peer.connected && peer.connections > 0
-    }
-
     /// Blocks this worker thread until the channel has room again. The pool gives the seat to another.
-    fn wait_for_room(&self) -> Result<(), PublishFailure> {
+    fn wait_for_room(&self, port: &Port) -> Result<(), PublishFailure> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         loop {
-            match self.channel.poll_ready(&mut context) {
+            match port.poll_ready(&mut context) {
                 Poll::Ready(Ok(())) => return Ok(()),
                 Poll::Ready(Err(_)) => return Err(PublishFailure::Disconnected),
                 Poll::Pending => {}
@@ -110,8 +144,11 @@ impl Outlet {
             if left.is_zero() {
                 return Err(PublishFailure::Congested);
             }
-            if self.is_abandoned() {
+            if port.is_abandoned() {
                 return Err(PublishFailure::Disconnected);
+            }
+            if workers::is_condemned() {
+                return Err(PublishFailure::Condemned);
             }
             thread::park_timeout(left.min(PEER_CHECK));
         }
@@ -135,8 +172,8 @@ mod tests {
     #[test]
     fn a_publish_that_finds_no_room_gives_up_before_its_call_is_ended() {
         let (host, _gateway) = MemoryChannel::pair(1);
-        let mut outlet = Outlet::new(Arc::new(host), Arc::default());
-        outlet.open = true;
+        let mut outlet = Outlet::new(Arc::default());
+        outlet.open(Port::pair(Arc::new(host)));
         outlet.begin_call(Duration::from_secs(2));
         assert!(outlet.publish(&[], b"fills the queue").is_ok());
         assert!(matches!(outlet.publish(&[], b"finds it full"), Err(PublishFailure::Congested)));
@@ -147,8 +184,8 @@ mod tests {
     #[test]
     fn a_publish_to_a_gateway_that_has_gone_does_not_wait() {
         let (host, gateway) = MemoryChannel::pair(1);
-        let mut outlet = Outlet::new(Arc::new(host), Arc::default());
-        outlet.open = true;
+        let mut outlet = Outlet::new(Arc::default());
+        outlet.open(Port::pair(Arc::new(host)));
         outlet.begin_call(Duration::from_secs(3600));
         drop(gateway);
         assert!(matches!(outlet.publish(&[], b""), Err(PublishFailure::Disconnected)));

@@ -1,59 +1,52 @@
-//! One instance of a module with its store, and the calls into it, each with a deadline.
+//! One instance of a module with its store, and the calls into it, each within its limits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandgate_wire::Message;
 use wasmtime::component::{ResourceTable, TypedFunc};
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use crate::bindings::GatewayModule;
 use crate::bindings::exports::sandgate::gateway::module::{self as contract, ModuleError};
+use crate::call::Call;
 use crate::engine::Engine;
-use crate::fault::Fault;
+use crate::fault::{Condemned, Fault, PostMortem, Usage};
+use crate::ledger::Ledger;
+use crate::limits::Limits;
 use crate::module::Module;
 use crate::outlet::Outlet;
+use crate::port::Port;
 use crate::timers::Timers;
 use crate::transcript::{Transcript, line};
+use crate::workers::{self, TICK};
 
-/// What one module may use.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How long one call may take.
-    pub deadline: Duration,
-    /// The size of its linear memory, in bytes.
-    pub memory_max: usize,
-    /// Timers that it may have at a time.
-    pub timers_max: usize,
-}
-
-impl Default for Limits {
-    /// 5 s a call, 256 MiB, 64 timers.
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(5), memory_max: 256 << 20, timers_max: 64 }
-    }
-}
+/// Ticks after which a call that still runs looks whether it must end. A store's deadline cannot be changed
+/// by another thread, so a call that others need to end looks by itself; short calls never come to it.
+const LOOK: u64 = 10;
 
 /// What the host keeps for a guest, and what its imports act on.
 pub(crate) struct Guest {
-    pub(crate) label: Arc<str>,
     pub(crate) outlet: Outlet,
     pub(crate) timers: Timers,
     pub(crate) handles_timers: bool,
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
-    transcript: Transcript,
-    limits: StoreLimits,
+    pub(crate) transcript: Transcript,
+    pub(crate) ledger: Ledger,
+    pub(crate) limits: Limits,
 }
 
 /// An instance. After a [`Fault`] it must be dropped; nothing more can be called in it.
 pub(crate) struct Sandbox {
     store: Store<Guest>,
+    instance: Option<Instance>,
+}
+
+struct Instance {
     module: GatewayModule,
     on_timer: Option<TypedFunc<(u64,), ()>>,
-    deadline: Duration,
-    epochs: u64,
 }
 
 impl Sandbox {
@@ -65,58 +58,74 @@ impl Sandbox {
         mut outlet: Outlet,
         timers: Timers,
     ) -> Result<Self, Fault> {
-        outlet.begin_call(limits.deadline);
-        let transcript = Transcript::new(label.clone());
+        outlet.set_limits(&limits);
+        let transcript = Transcript::new(label, &limits);
         let wasi = WasiCtxBuilder::new().stdout(transcript.clone()).stderr(transcript.clone()).build();
-        let store_limits = StoreLimitsBuilder::new().memory_size(limits.memory_max).build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.max_resources as usize);
         let guest = Guest {
-            label,
             outlet,
             timers,
             handles_timers: module.on_timer.is_some(),
             wasi,
-            table: ResourceTable::new(),
-            transcript: transcript.clone(),
-            limits: store_limits,
+            table,
+            transcript,
+            ledger: Ledger::new(limits),
+            limits,
         };
-        let mut store = Store::new(module.engine.wasmtime(), guest);
-        store.limiter(|guest| &mut guest.limits);
-        let epochs = Engine::epochs(limits.deadline);
-        store.set_epoch_deadline(epochs);
-        let failed = |error: wasmtime::Error| {
-            Fault::new("instantiate", &error, limits.deadline, transcript.take_last_words())
-        };
-        let instance = module.instances.instance_pre().instantiate(&mut store).map_err(failed)?;
-        let on_timer = match module.on_timer {
-            Some(index) => Some(instance.get_typed_func(&mut store, index).map_err(failed)?),
-            None => None,
-        };
-        let module = GatewayModule::new(&mut store, &instance).map_err(failed)?;
-        Ok(Self { store, module, on_timer, deadline: limits.deadline, epochs })
+        let instance = module.instances.instance_pre();
+        let mut store = Store::new(instance.engine(), guest);
+        store.limiter(|guest| &mut guest.ledger);
+        store.set_hostcall_fuel(limits.hostcall_fuel as usize);
+        store.set_max_component_handles(limits.max_resources as usize);
+        store.epoch_deadline_callback(|context| {
+            if workers::is_condemned() {
+                return Err(Condemned.into());
+            }
+            let left = context.data().outlet.deadline.saturating_duration_since(Instant::now());
+            Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks(left)) })
+        });
+        let mut sandbox = Self { store, instance: None };
+        let on_timer = module.on_timer;
+        let made = sandbox.call(Call::Instantiate, |_, store| {
+            let instance = instance.instantiate(&mut *store)?;
+            let on_timer = on_timer.map(|index| instance.get_typed_func(&mut *store, index)).transpose()?;
+            Ok(Instance { module: GatewayModule::new(store, &instance)?, on_timer })
+        })?;
+        sandbox.instance = Some(made);
+        Ok(sandbox)
     }
 
     /// Makes the module from its arguments. The inner error is the module's own refusal.
     pub(crate) fn create(&mut self, arguments: &str) -> Result<Result<(), String>, Fault> {
-        let refused = self
-            .call("create", |module, store| module.sandgate_gateway_module().call_create(store, arguments))?;
+        let refused = self.call_module(Call::Create, |module, store| {
+            module.sandgate_gateway_module().call_create(store, arguments)
+        })?;
         Ok(refused.map_err(|error| match error {
             ModuleError::Configuration(reason) | ModuleError::Other(reason) => line(&reason),
         }))
     }
 
     /// Opens the way out and tells the module that everything is in place.
-    pub(crate) fn start(&mut self) -> Result<(), Fault> {
-        self.store.data_mut().outlet.open = true;
-        self.call("start", |module, store| module.sandgate_gateway_module().call_start(store))
+    pub(crate) fn start(&mut self, port: Port) -> Result<(), Fault> {
+        self.store.data_mut().outlet.open(port);
+        self.call_module(Call::Start, |module, store| module.sandgate_gateway_module().call_start(store))
     }
 
     /// Hands over one message. The inner error is the module's own.
-    pub(crate) fn receive(&mut self, message: &Message) -> Result<Result<(), String>, Fault> {
+    ///
+    /// `source` is the module that published it, where the channel tells; `attempt` is 1 for the first
+    /// delivery, and one more for each after a failure.
+    pub(crate) fn receive(
+        &mut self,
+        message: &Message,
+        source: Option<&str>,
+        attempt: u32,
+    ) -> Result<Result<(), String>, Fault> {
         let properties: Vec<(&str, &str)> = message.properties().collect();
         let record = contract::Message { properties: &properties, content: message.content() };
-        // V1's wire tells neither the source nor whether this is a repetition.
-        let delivery = contract::Delivery { source: None, attempt: 1 };
-        let handled = self.call("receive", |module, store| {
+        let delivery = contract::Delivery { source, attempt };
+        let handled = self.call_module(Call::Receive, |module, store| {
             module.sandgate_gateway_module().call_receive(store, record, delivery)
         })?;
         Ok(handled.map_err(|reason| line(&reason)))
@@ -124,25 +133,82 @@ impl Sandbox {
 
     /// Tells the module that a timer's time has come.
     pub(crate) fn on_timer(&mut self, timer: u64) -> Result<(), Fault> {
-        let Some(on_timer) = self.on_timer else { return Ok(()) };
-        self.call("on-timer", |_, store| on_timer.call(store, (timer,)))
+        let Some(on_timer) = self.instance.as_ref().and_then(|instance| instance.on_timer) else {
+            return Ok(());
+        };
+        self.call(Call::OnTimer, |_, store| on_timer.call(store, (timer,)))
     }
 
     /// The last call.
     pub(crate) fn destroy(&mut self) -> Result<(), Fault> {
-        self.call("destroy", |module, store| module.sandgate_gateway_module().call_destroy(store))
+        self.call_module(Call::Destroy, |module, store| module.sandgate_gateway_module().call_destroy(store))
+    }
+
+    /// Memory that the instance uses now, in bytes: its own and what the host holds for it.
+    pub(crate) fn memory_used(&self) -> u64 {
+        self.store.data().ledger.used()
+    }
+
+    /// The most memory that it has used at a time, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.store.data().ledger.peak()
+    }
+
+    /// Lines that it wrote and the log had no room for.
+    pub(crate) fn lines_dropped(&self) -> u64 {
+        self.store.data().transcript.dropped()
+    }
+
+    fn call_module<T>(
+        &mut self,
+        call: Call,
+        function: impl FnOnce(&GatewayModule, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        self.call(call, |instance, store| match instance {
+            Some(instance) => function(&instance.module, store),
+            None => Err(wasmtime::format_err!("there is no instance")),
+        })
     }
 
     fn call<T>(
         &mut self,
-        name: &'static str,
-        call: impl FnOnce(&GatewayModule, &mut Store<Guest>) -> wasmtime::Result<T>,
+        call: Call,
+        function: impl FnOnce(Option<&Instance>, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        self.store.set_epoch_deadline(self.epochs);
-        self.store.data_mut().outlet.begin_call(self.deadline);
-        call(&self.module, &mut self.store).map_err(|error| {
-            let last_words = self.store.data().transcript.take_last_words();
-            Fault::new(name, &error, self.deadline, last_words)
-        })
+        let limits = self.store.data().limits;
+        let timeout = limits.timeout_of(call);
+        self.store.set_epoch_deadline(ticks(timeout));
+        if let Some(fuel) = limits.fuel
+            && let Err(error) = self.store.set_fuel(fuel)
+        {
+            return Err(self.fault(call, error));
+        }
+        let guest = self.store.data_mut();
+        guest.outlet.begin_call(timeout);
+        guest.transcript.begin_call();
+        let result = function(self.instance.as_ref(), &mut self.store);
+        let guest = self.store.data_mut();
+        guest.ledger.set_resources(guest.table.iter_mut().count());
+        result.map_err(|error| self.fault(call, error))
+    }
+
+    fn fault(&self, call: Call, error: wasmtime::Error) -> Fault {
+        let Guest { outlet, transcript, ledger, limits, .. } = self.store.data();
+        let usage = Usage {
+            memory_peak: ledger.peak(),
+            memory_limit: limits.max_memory_size,
+            time: outlet.begun.elapsed(),
+            fuel: limits.fuel.map(|fuel| fuel.saturating_sub(self.store.get_fuel().unwrap_or(0))),
+        };
+        let post_mortem = PostMortem::new(call, error, limits, usage, transcript.take_last_lines());
+        Fault { post_mortem: Box::new(post_mortem) }
     }
 }
+
+/// Until the end of this time, or the next look.
+fn ticks(left: Duration) -> u64 {
+    if left >= TICK * LOOK as u32 { LOOK } else { Engine::epochs(left) }
+}
+
+#[cfg(test)]
+mod tests;

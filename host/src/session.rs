@@ -1,25 +1,28 @@
-//! The control protocol, as a module host speaks it: Create, Reply, Start, Destroy.
+//! The control protocol, as a module host speaks it: Create, Reply, Start, Destroy. With a Sandgate gateway
+//! everything behind the Reply goes over the host link.
 
-use std::future::pending;
+mod attachment;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use sandgate_wire::channel::{Peer, SendError};
-use sandgate_wire::{Channel, Control, Create, DecodeError, Status};
-use tokio::runtime::Handle;
+use sandgate_wire::link::{Parcel, State};
+use sandgate_wire::{Channel, Control, Create, DecodeError, Reply, Status};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::actor::{ActorHandle, Blueprint, Ending, Refusal};
-use crate::flow::{Burst, Flow};
-use crate::module::Module;
-use crate::sandbox::Limits;
+use crate::actor::{Ending, Health, Phase as HealthPhase, Refusal};
+use crate::blueprint::{Blueprint, Setup};
+use crate::flow::Burst;
+use crate::link::{LinkEvent, LinkServer, Seat, refuse};
+use crate::residents::Residents;
 use crate::transport::{Transport, TransportError};
+use crate::verdict::{Archive, Reporter};
+use attachment::{Attachment, News, Phase, left_over, news, settle};
 
 /// How long an instance may take to end beyond the deadline of the call that is going on.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
-/// How long what was published or replied last may take to leave.
-const FAREWELL: Duration = Duration::from_millis(500);
 /// How soon a control address that could not be bound anew is tried again.
 const REBIND: Duration = Duration::from_millis(100);
 
@@ -27,12 +30,31 @@ const REBIND: Duration = Duration::from_millis(100);
 pub struct Session {
     transport: Arc<dyn Transport>,
     blueprint: Blueprint,
-    exit_on_destroy: bool,
     control: Arc<dyn Channel>,
     peer: watch::Receiver<Peer>,
-    attached: Option<Attached>,
+    attached: Option<Attachment>,
+    /// Present when the host offers its link.
+    seat: Option<Seat>,
+    /// What earlier instances have published and no gateway has settled yet.
+    leftovers: Vec<Parcel>,
+    residents: Option<Residents>,
+    setups: watch::Receiver<Option<Setup>>,
+    renewals: watch::Sender<Option<Setup>>,
     malformed: Burst,
     unbound: Burst,
+}
+
+/// What the host has for its sessions.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Works out verdicts.
+    pub reporter: Reporter,
+    /// Where verdicts are kept, if anywhere.
+    pub archive: Option<Archive>,
+    /// The host link; without it a Sandgate gateway is served as V1's.
+    pub link: Option<LinkServer>,
+    /// Present in a host that a gateway has launched: it ends with the Destroy of its last module.
+    pub residents: Option<Residents>,
 }
 
 /// Why a session ended.
@@ -40,67 +62,43 @@ pub struct Session {
 pub enum End {
     /// The host was asked to stop.
     Shutdown,
-    /// The gateway that launched the host has destroyed its module.
+    /// The gateway that launched the host has destroyed its last module.
     Destroyed,
-}
-
-/// An instance and the message channel it has.
-struct Attached {
-    create: Create,
-    actor: ActorHandle,
-    channel: Arc<dyn Channel>,
-    phase: Phase,
-    /// Start came while the module was being made.
-    start_waits: bool,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Creating,
-    Created,
-    Started,
-}
-
-/// What an instance has to tell.
-enum News {
-    Created(Result<(), Refusal>),
-    Ended(Ending),
 }
 
 impl Session {
     /// Binds the control channel. The module must be loaded before: a gateway repeats its Create every
     /// second from the moment that somebody listens.
     ///
-    /// `label` names the module in the log. With `exit_on_destroy` the session ends with a Destroy, as
-    /// a launched host should; otherwise it waits for the next gateway.
-    ///
     /// # Errors
     /// The control address cannot be bound.
     pub fn bind(
-        module: Module,
-        label: &str,
-        limits: Limits,
+        setup: Setup,
         transport: Arc<dyn Transport>,
-        exit_on_destroy: bool,
+        surroundings: &Surroundings,
     ) -> Result<Self, TransportError> {
         let control = transport.control()?;
-        let blueprint = Blueprint {
-            module,
-            label: label.into(),
-            limits,
-            flow: Arc::new(Flow::default()),
-            runtime: Handle::current(),
-        };
+        let (renewals, setups) = watch::channel(None);
         Ok(Self {
             transport,
-            blueprint,
-            exit_on_destroy,
+            blueprint: Blueprint::new(setup, surroundings.reporter.clone(), surroundings.archive.clone()),
             peer: control.peer(),
             control,
             attached: None,
+            seat: surroundings.link.as_ref().map(LinkServer::register),
+            leftovers: Vec::new(),
+            residents: surroundings.residents.clone(),
+            setups,
+            renewals,
             malformed: Burst::default(),
             unbound: Burst::default(),
         })
+    }
+
+    /// With which the module's setup is changed while it runs; a quarantined module is revived by it.
+    #[must_use]
+    pub fn renewals(&self) -> watch::Sender<Option<Setup>> {
+        self.renewals.clone()
     }
 
     /// Serves gateways until `shutdown` completes, or a Destroy ends a launched host.
@@ -119,6 +117,12 @@ impl Session {
                     break End::Shutdown;
                 }
                 news = news(&mut self.attached) => self.on_news(news).await,
+                Some(event) = link_event(&mut self.seat) => {
+                    if let Some(end) = self.on_link(event).await {
+                        break end;
+                    }
+                }
+                Ok(()) = self.setups.changed() => self.renew(),
                 frame = self.control.recv() => match frame {
                     Ok(frame) => {
                         if let Some(end) = self.on_frame(&frame).await {
@@ -147,13 +151,7 @@ impl Session {
         match Control::decode(frame) {
             Ok(Control::Create(create)) => self.on_create(create).await,
             Ok(Control::Start) => self.on_start(),
-            Ok(Control::Destroy) => {
-                if self.attached.is_some() {
-                    tracing::info!(module = self.label(), "destroyed by the gateway");
-                }
-                self.detach().await;
-                return self.exit_on_destroy.then_some(End::Destroyed);
-            }
+            Ok(Control::Destroy) => return self.on_destroy().await,
             // Only hosts reply.
             Ok(Control::Reply(_)) => self.on_malformed(&"a Reply from a gateway"),
             Err(error) => {
@@ -169,6 +167,33 @@ impl Session {
         None
     }
 
+    async fn on_link(&mut self, event: LinkEvent) -> Option<End> {
+        match event {
+            LinkEvent::Open { lanes, epoch } => {
+                let Some(seat) = &self.seat else { return None };
+                let module = seat.module;
+                match &mut self.attached {
+                    Some(attached) if attached.phase == Phase::Created => {
+                        attached.open_lane(lanes, module, epoch, &mut self.leftovers);
+                    }
+                    _ => refuse(&lanes, module, epoch, "the module is not created, or started already"),
+                }
+            }
+            LinkEvent::Start { epoch } => self.on_link_start(epoch),
+            LinkEvent::Close { epoch } if self.has_lane(epoch) => return self.on_destroy().await,
+            LinkEvent::Revive { epoch } if self.has_lane(epoch) => {
+                self.attached.iter().for_each(|attached| attached.actor.revive());
+            }
+            LinkEvent::Close { .. } | LinkEvent::Revive { .. } => {}
+        }
+        None
+    }
+
+    fn has_lane(&self, epoch: u32) -> bool {
+        let link = self.attached.as_ref().and_then(|attached| attached.link.as_ref());
+        link.is_some_and(|link| link.lane.epoch() == epoch)
+    }
+
     fn on_malformed(&mut self, reason: &dyn std::fmt::Display) {
         self.blueprint.flow.malformed.add();
         if let Some(count) = self.malformed.note() {
@@ -182,10 +207,9 @@ impl Session {
     /// another. Once Start has come, a Create is a new attach and gets a new module.
     async fn on_create(&mut self, create: Create) {
         if let Some(attached) = &self.attached
-            && attached.create == create
-            && attached.phase != Phase::Started
+            && attached.is_repeated_by(&create)
         {
-            if attached.phase == Phase::Created {
+            if attached.phase != Phase::Creating {
                 self.reply(Status::SUCCESS);
             }
             return;
@@ -193,9 +217,9 @@ impl Session {
         self.detach().await;
         match self.transport.message(&create.uri) {
             Ok(channel) => {
-                let actor = self.blueprint.create(create.arguments.clone(), channel.clone());
-                self.attached =
-                    Some(Attached { create, actor, channel, phase: Phase::Creating, start_waits: false });
+                let actor = self.blueprint.create(&create.arguments);
+                self.attached = Some(Attachment::new(create, actor, channel));
+                self.residents.iter().for_each(Residents::enter);
             }
             Err(error) => {
                 tracing::error!(module = self.label(), %error, "cannot bind the message channel");
@@ -204,16 +228,50 @@ impl Session {
         }
     }
 
+    /// V1's Start: messages go through the message channel.
     fn on_start(&mut self) {
-        if let Some(attached) = &mut self.attached {
-            match attached.phase {
-                Phase::Creating => return attached.start_waits = true,
-                Phase::Created => {}
-                Phase::Started => return,
-            }
-            attached.phase = Phase::Started;
-            attached.actor.start();
-            tracing::info!(module = self.label(), "started");
+        let Some(attached) = &mut self.attached else { return };
+        if attached.start_on_pair() {
+            tracing::info!(module = &*self.blueprint.label, "started");
+            // V1 cannot tell old messages from new ones, nor would it be told twice.
+            let dropped = std::mem::take(&mut self.leftovers).len();
+            self.blueprint.flow.dropped.add_all(dropped as u64);
+        }
+    }
+
+    fn on_link_start(&mut self, epoch: u32) {
+        let Some(attached) = self.attached.as_mut() else { return };
+        let Some((lanes, channel)) = attached.start_on_lane(epoch) else { return };
+        tracing::info!(module = &*self.blueprint.label, "started, on the host link");
+        if let Some(seat) = &self.seat {
+            seat.open_account(self.blueprint.flow.clone(), lanes, epoch);
+        }
+        // The gateway has closed its end, or will.
+        if let Some(channel) = channel {
+            tokio::spawn(async move { channel.close().await });
+        }
+    }
+
+    async fn on_destroy(&mut self) -> Option<End> {
+        if self.attached.is_some() {
+            tracing::info!(module = self.label(), "destroyed by the gateway");
+        }
+        let farewell = self.attached.as_ref().and_then(|attached| attached.farewell("destroyed"));
+        self.detach().await;
+        // Behind all that the module has published: the gateway has heard it out, and waits for this.
+        if let Some((lanes, ended)) = farewell {
+            let _ = lanes.signal(ended);
+        }
+        self.residents.as_ref().is_some_and(Residents::is_empty).then_some(End::Destroyed)
+    }
+
+    /// Lives on by the newest setup: at once, if there is an instance.
+    fn renew(&mut self) {
+        let Some(setup) = self.setups.borrow_and_update().clone() else { return };
+        self.blueprint = self.blueprint.renewed(setup);
+        tracing::info!(module = self.label(), "configured anew");
+        if let Some(attached) = &self.attached {
+            attached.actor.renew(self.blueprint.clone());
         }
     }
 
@@ -221,31 +279,36 @@ impl Session {
         let module = &*self.blueprint.label;
         let status = match news {
             News::Created(Ok(())) => {
+                let mut start_waits = false;
                 if let Some(attached) = &mut self.attached {
                     attached.phase = Phase::Created;
+                    start_waits = attached.start_waits;
                     tracing::info!(module, channel = attached.create.uri, "created");
                 }
                 self.reply(Status::SUCCESS);
-                if self.attached.as_ref().is_some_and(|attached| attached.start_waits) {
+                if start_waits {
                     self.on_start();
+                }
+                return;
+            }
+            News::Health(health) => {
+                if let Some(attached) = &self.attached {
+                    attached.signal(state_of(&health), &health.reason);
                 }
                 return;
             }
             News::Created(Err(refusal)) => {
                 match refusal {
                     Refusal::Module(reason) => tracing::error!(module, "refused its arguments: {reason}"),
-                    Refusal::Fault(fault) => {
-                        self.blueprint.flow.faults.add();
-                        tracing::error!(module, "{fault}");
-                    }
+                    // The reporter tells how.
+                    Refusal::Fault => {}
                     Refusal::Host => tracing::error!(module, "the host failed while it created the module"),
                 }
                 Status::CREATION_ERROR
             }
             News::Ended(ending) => {
-                self.blueprint.flow.faults.add();
                 match ending {
-                    Ending::Fault(fault) => tracing::error!(module, "{fault}"),
+                    Ending::Failed => {}
                     // It was not asked to end.
                     Ending::Destroyed | Ending::Host => tracing::error!(module, "the host lost the module"),
                 }
@@ -253,37 +316,48 @@ impl Session {
             }
         };
         if let Some(attached) = self.attached.take() {
-            self.close_messages(&*attached.channel).await;
+            self.release(attached).await;
         }
         self.reply(status);
     }
 
-    /// Ends the instance, if there is one, and frees its message channel.
+    /// Ends the instance, if there is one, and frees its channel.
     async fn detach(&mut self) {
         let Some(mut attached) = self.attached.take() else { return };
         attached.actor.destroy();
         let module = self.label();
         if attached.phase != Phase::Creating {
             // The call that is going on, one more while the rest is drained, and `destroy`.
-            let patience = 3 * self.blueprint.limits.deadline + STOP_MARGIN;
+            let patience = 3 * self.blueprint.limits.longest_timeout() + STOP_MARGIN;
             match timeout(patience, attached.actor.ended()).await {
-                Ok(Ending::Destroyed) => {}
-                Ok(Ending::Fault(fault)) => {
-                    self.blueprint.flow.faults.add();
-                    tracing::error!(module, "{fault}");
-                }
+                Ok(Ending::Destroyed | Ending::Failed) => {}
                 Ok(Ending::Host) => tracing::error!(module, "the host lost the module"),
                 Err(_) => tracing::error!(module, "the module does not end; its thread is left to it"),
             }
         }
-        self.close_messages(&*attached.channel).await;
+        self.release(attached).await;
     }
 
-    /// Closes a message channel; what the module has published gets its time to leave.
-    async fn close_messages(&self, channel: &dyn Channel) {
-        settle(channel).await;
-        self.blueprint.flow.dropped.add_all(channel.statistics().waiting);
-        self.close(channel).await;
+    /// Gives back what an attachment had. What the module has published gets its time to leave; what is
+    /// left of it on a lane waits for the next gateway.
+    async fn release(&mut self, attached: Attachment) {
+        if let Some(seat) = &self.seat {
+            seat.close_account();
+        }
+        self.residents.iter().for_each(Residents::leave);
+        let Attachment { channel, link, .. } = attached;
+        if let Some(link) = link {
+            let unsettled = link.close().await;
+            let (before, all) = (self.leftovers.len(), unsettled.len());
+            self.leftovers.extend(left_over(unsettled));
+            let verdicts = all - (self.leftovers.len() - before);
+            self.blueprint.flow.verdicts_dropped.add_all(verdicts as u64);
+        }
+        if let Some(channel) = channel {
+            settle(&*channel).await;
+            self.blueprint.flow.dropped.add_all(channel.statistics().waiting);
+            self.close(&*channel).await;
+        }
     }
 
     /// Closes a channel, and keeps its account.
@@ -302,7 +376,14 @@ impl Session {
         if !self.peer.borrow().connected {
             return tracing::debug!(module, %status, "no gateway to reply to");
         }
-        let sent = match Control::Reply(status).encode() {
+        let extension = match &self.seat {
+            Some(seat) if status.is_success() => seat.offer().encode().unwrap_or_else(|error| {
+                tracing::warn!(module, %error, "the host link cannot be offered");
+                bytes::Bytes::new()
+            }),
+            _ => bytes::Bytes::new(),
+        };
+        let sent = match Control::Reply(Reply { status, extension }).encode() {
             Ok(frame) => self.control.try_send(frame),
             Err(error) => return tracing::error!(module, %error, "cannot encode a Reply"),
         };
@@ -343,40 +424,24 @@ impl Session {
     }
 
     fn report(&self) {
-        let flow = &self.blueprint.flow;
-        tracing::info!(
-            module = self.label(),
-            received = flow.received.get(),
-            malformed = flow.malformed.get(),
-            oversized = flow.oversized.get(),
-            lost_connections = flow.lost_connections.get(),
-            unread = flow.unread.get(),
-            failed = flow.failed.get(),
-            published = flow.published.get(),
-            refused = flow.refused.get(),
-            dropped = flow.dropped.get(),
-            faults = flow.faults.get(),
-            "stopped"
-        );
+        let unsettled = self.leftovers.len();
+        let counts: Vec<_> =
+            self.blueprint.flow.counts().map(|(name, count)| format!("{name}={count}")).collect();
+        tracing::info!(module = self.label(), "stopped {} unsettled={unsettled}", counts.join(" "));
     }
 }
 
-/// Waits until everything has left for a peer that is there, for a bounded time: one that does not read
-/// keeps nobody here.
-async fn settle(channel: &dyn Channel) {
-    let peer = channel.peer();
-    let left = async {
-        while peer.borrow().connected && channel.statistics().waiting > 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let _ = timeout(FAREWELL, left).await;
+fn state_of(health: &Health) -> State {
+    match health.phase {
+        HealthPhase::Running => State::Running,
+        HealthPhase::Restarting => State::Restarting,
+        HealthPhase::Quarantined => State::Quarantined,
+    }
 }
 
-async fn news(attached: &mut Option<Attached>) -> News {
-    match attached {
-        Some(attached) if attached.phase == Phase::Creating => News::Created(attached.actor.created().await),
-        Some(attached) => News::Ended(attached.actor.ended().await),
-        None => pending().await,
+async fn link_event(seat: &mut Option<Seat>) -> Option<LinkEvent> {
+    match seat {
+        Some(seat) => seat.events.recv().await,
+        None => std::future::pending().await,
     }
 }

@@ -1,15 +1,23 @@
-//! A module's timers: they tick on the asynchronous side, and wait here until the module is called.
+//! A module's timers: a queue of deadlines, which the module's actor waits for together with its messages.
+//!
+//! Nothing ticks on its own. The actor asks when the next deadline comes, and the runtime wakes it then;
+//! starting and ending timers costs no task and wakes nobody. Only the actor calls the guest, and only the
+//! guest changes its timers, so the actor always asks after a change.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The timers of one instance. Cloning shares them; they end with the last clone.
+/// A year: as good as never.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
+
+/// The timers of one instance. Cloning shares them.
 #[derive(Clone)]
 pub(crate) struct Timers {
     runtime: Handle,
@@ -20,15 +28,17 @@ pub(crate) struct Timers {
 #[derive(Default)]
 struct State {
     next: u64,
-    live: BTreeMap<u64, Live>,
-    /// Timers whose time has come; each stands here once at most.
-    due: VecDeque<u64>,
-    waker: Option<Waker>,
+    live: BTreeMap<u64, Timer>,
+    /// The deadlines of all that live, the earliest first.
+    queue: BTreeSet<(Instant, u64)>,
+    /// What wakes the actor, made for the first timer.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
-struct Live {
-    task: AbortHandle,
-    repeats: bool,
+struct Timer {
+    deadline: Instant,
+    /// None: it ticks once.
+    period: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,13 +48,14 @@ pub(crate) enum TimerRefusal {
 }
 
 impl Timers {
-    /// Up to `limit` timers that tick on this runtime.
-    pub(crate) fn new(runtime: Handle, limit: usize) -> Self {
-        Self { runtime, limit, state: Arc::default() }
+    /// Up to `limit` timers that tick by this runtime's clock.
+    pub(crate) fn new(runtime: Handle, limit: u64) -> Self {
+        Self { runtime, limit: limit as usize, state: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        // A panic while the lock is held cannot leave the state half-changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A timer that ticks every so often, or once.
@@ -58,68 +69,56 @@ impl Timers {
         }
         let timer = state.next;
         state.next += 1;
-        let shared = Arc::downgrade(&self.state);
-        let task = self.runtime.spawn(async move {
-            // A period that no clock can hold is as good as never.
-            let Some(first) = Instant::now().checked_add(period) else { return };
-            let mut ticks = interval_at(first, period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            loop {
-                ticks.tick().await;
-                let Some(state) = shared.upgrade() else { return };
-                lock(&state).tick(timer);
-                if !repeats {
-                    return;
-                }
-            }
-        });
-        state.live.insert(timer, Live { task: task.abort_handle(), repeats });
+        let now = Instant::now();
+        let deadline = now.checked_add(period).unwrap_or_else(|| now + NEVER);
+        state.live.insert(timer, Timer { deadline, period: repeats.then_some(period) });
+        state.queue.insert((deadline, timer));
         Ok(timer)
     }
 
-    /// Ends a timer and withdraws its tick.
+    /// Ends a timer, and withdraws its tick.
     pub(crate) fn cancel(&self, timer: u64) {
         let mut state = self.lock();
-        if let Some(live) = state.live.remove(&timer) {
-            live.task.abort();
+        if let Some(ended) = state.live.remove(&timer) {
+            state.queue.remove(&(ended.deadline, timer));
         }
-        state.due.retain(|due| *due != timer);
     }
 
-    /// The timer that has been due for longest.
-    pub(crate) fn poll_due(&self, context: &Context<'_>) -> Poll<u64> {
+    /// The timer that has been due for longest. Pending: the next one's deadline wakes the task.
+    pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<u64> {
         let mut state = self.lock();
-        if let Some(timer) = state.due.pop_front() {
-            if state.live.get(&timer).is_some_and(|live| !live.repeats) {
-                state.live.remove(&timer);
+        let state = &mut *state;
+        let Some(&(deadline, timer)) = state.queue.first() else { return Poll::Pending };
+        if deadline > Instant::now() {
+            let alarm = state.alarm.get_or_insert_with(|| {
+                let _runtime = self.runtime.enter();
+                Box::pin(sleep_until(deadline))
+            });
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
             }
-            return Poll::Ready(timer);
+            ready!(alarm.as_mut().poll(context));
         }
-        state.waker = Some(context.waker().clone());
-        Poll::Pending
+        state.tick(deadline, timer);
+        Poll::Ready(timer)
     }
 }
 
 impl State {
-    fn tick(&mut self, timer: u64) {
-        if self.live.contains_key(&timer) && !self.due.contains(&timer) {
-            self.due.push_back(timer);
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
-        }
+    /// A timer has come due: the next tick of one that repeats is the first that is still to come.
+    fn tick(&mut self, deadline: Instant, timer: u64) {
+        self.queue.remove(&(deadline, timer));
+        let Some(live) = self.live.get_mut(&timer) else { return };
+        let Some(period) = live.period else {
+            self.live.remove(&timer);
+            return;
+        };
+        let now = Instant::now().max(deadline);
+        let into_this_period = now.duration_since(deadline).as_nanos() % period.as_nanos();
+        let left = period.as_nanos() - into_this_period;
+        live.deadline = now + Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX));
+        self.queue.insert((live.deadline, timer));
     }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        self.live.values().for_each(|live| live.task.abort());
-    }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // A panic while the lock is held cannot leave the state half-changed.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -132,6 +131,10 @@ mod tests {
 
     fn timers() -> Timers {
         Timers::new(Handle::current(), 2)
+    }
+
+    async fn is_due(timers: &Timers) -> bool {
+        poll_fn(|context| Poll::Ready(timers.poll_due(context))).await.is_ready()
     }
 
     #[tokio::test(start_paused = true)]
@@ -150,8 +153,11 @@ mod tests {
         let timers = timers();
         let timer = timers.start(SECOND, true).unwrap();
         tokio::time::sleep(10 * SECOND + SECOND / 2).await;
+        let begin = Instant::now();
         assert_eq!(poll_fn(|context| timers.poll_due(context)).await, timer);
-        assert!(poll_fn(|context| Poll::Ready(timers.poll_due(context))).await.is_pending());
+        assert!(!is_due(&timers).await);
+        assert_eq!(poll_fn(|context| timers.poll_due(context)).await, timer);
+        assert!(begin.elapsed() <= SECOND / 2 + Duration::from_millis(2), "the rhythm stays");
     }
 
     #[tokio::test(start_paused = true)]
@@ -170,7 +176,32 @@ mod tests {
         let timer = timers.start(SECOND, true).unwrap();
         tokio::time::sleep(2 * SECOND).await;
         timers.cancel(timer);
-        assert!(poll_fn(|context| Poll::Ready(timers.poll_due(context))).await.is_pending());
+        assert!(!is_due(&timers).await);
         assert_eq!(timers.start(Duration::ZERO, true), Err(TimerRefusal::ZeroPeriod));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn starting_and_ending_timers_in_a_loop_leaves_nothing_behind() {
+        let timers = timers();
+        let tasks = Handle::current().metrics().num_alive_tasks();
+        for _ in 0..10_000 {
+            let timer = timers.start(SECOND, false).unwrap();
+            timers.cancel(timer);
+        }
+        timers.start(Duration::MAX, true).unwrap();
+        assert!(!is_due(&timers).await);
+        let state = timers.lock();
+        assert_eq!((state.live.len(), state.queue.len()), (1, 1));
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), tasks);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_timer_that_has_been_due_for_longest_comes_first() {
+        let timers = timers();
+        let late = timers.start(2 * SECOND, true).unwrap();
+        let early = timers.start(SECOND + SECOND / 2, true).unwrap();
+        tokio::time::sleep(2 * SECOND + SECOND / 4).await;
+        assert_eq!(poll_fn(|context| timers.poll_due(context)).await, early);
+        assert_eq!(poll_fn(|context| timers.poll_due(context)).await, late);
     }
 }

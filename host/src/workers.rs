@@ -5,7 +5,11 @@
 //! operating system does the preemption. A spinning or blocked guest thus delays nobody for more than a
 //! tick or two. The ticker also counts the engine's epochs, by which a guest's deadline is kept; it is a
 //! thread of its own, takes one short lock, allocates nothing, and sleeps for good while nobody works.
+//!
+//! When all threads are stuck and a task has waited for a while, the ticker *condemns* the task that has run
+//! for longest: the guest in it ends itself when it next looks at [`is_condemned`].
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -22,10 +26,17 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 const THREADS_MAX: usize = 64;
 /// Idle ticks before the ticker sleeps until there is work again.
 const IDLE_TICKS: u32 = 100;
+/// Ticks between two looks at the queue for tasks that nobody takes.
+const LOOK: u64 = 100;
+/// Ticks that a task waits before it is said that the host is stuck, and between two such lines.
+const STUCK: u64 = 1000;
 
-/// The slot of a thread that runs nothing.
+/// A worker's native stack: the guest's own, which is 1 MiB at most, and the host's below and above it.
+const STACK: usize = 4 << 20;
+
+/// The seat of a thread that runs nothing.
 const IDLE: u64 = 0;
-/// The slot of a thread whose seat the ticker has taken.
+/// The seat of a thread whose seat the ticker has taken.
 const UNSEATED: u64 = u64::MAX;
 
 /// A pool of worker threads. Cloning shares it; it lives as long as the process.
@@ -36,15 +47,26 @@ pub struct Workers {
 
 struct Pool {
     state: Mutex<State>,
-    /// What each thread does: [`IDLE`], [`UNSEATED`], or the tick in which it began, plus one.
-    slots: [AtomicU64; THREADS_MAX],
+    slots: [Slot; THREADS_MAX],
     tick: AtomicU64,
     asleep: AtomicBool,
     ticker: OnceLock<Thread>,
 }
 
+/// One thread's place.
+#[derive(Default)]
+struct Slot {
+    /// What the thread does: [`IDLE`], [`UNSEATED`], or the tick in which it began, plus one.
+    seat: AtomicU64,
+    /// The tick in which its task began, plus one.
+    begun: AtomicU64,
+    /// The `begun` of the task that is to end.
+    condemned: AtomicU64,
+}
+
 struct State {
-    queue: VecDeque<Runnable>,
+    /// Tasks, each with the tick in which it came.
+    queue: VecDeque<(Runnable, u64)>,
     /// Seats that nobody sits on.
     seats: usize,
     /// Threads that wait for work. The one that came last is woken first: its caches are warm.
@@ -61,7 +83,7 @@ impl Workers {
         let seats = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX / 2);
         let pool = Arc::new(Pool {
             state: Mutex::new(State { queue: VecDeque::new(), seats, waiting: Vec::new(), threads: 0 }),
-            slots: [const { AtomicU64::new(IDLE) }; THREADS_MAX],
+            slots: std::array::from_fn(|_| Slot::default()),
             tick: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             ticker: OnceLock::new(),
@@ -90,6 +112,21 @@ impl Workers {
     }
 }
 
+thread_local! {
+    /// The pool and the slot of this worker thread.
+    static PLACE: RefCell<Option<(Arc<Pool>, usize)>> = const { RefCell::new(None) };
+}
+
+/// Whether the task that this thread runs must end, to free its thread for others.
+pub(crate) fn is_condemned() -> bool {
+    PLACE.with_borrow(|place| {
+        place.as_ref().is_some_and(|(pool, slot)| {
+            let slot = &pool.slots[*slot];
+            slot.condemned.load(Ordering::Relaxed) == slot.begun.load(Ordering::Relaxed)
+        })
+    })
+}
+
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock is held cannot leave the state half-changed.
@@ -97,8 +134,9 @@ impl Pool {
     }
 
     fn schedule(&self, runnable: Runnable) {
+        let now = self.tick.load(Ordering::Relaxed);
         let mut state = self.lock();
-        state.queue.push_back(runnable);
+        state.queue.push_back((runnable, now));
         let worker = if state.seats > 0 { state.waiting.pop() } else { None };
         drop(state);
         if let Some(worker) = worker {
@@ -111,19 +149,23 @@ impl Pool {
             return Ok(());
         }
         let (pool, slot) = (self.clone(), state.threads);
-        thread::Builder::new().name(format!("worker-{slot}")).spawn(move || pool.work(slot))?;
+        thread::Builder::new()
+            .name(format!("worker-{slot}"))
+            .stack_size(STACK)
+            .spawn(move || pool.work(slot))?;
         state.threads += 1;
         Ok(())
     }
 
     /// A worker thread's life.
     fn work(self: &Arc<Self>, slot: usize) {
+        PLACE.set(Some((self.clone(), slot)));
         let slot = &self.slots[slot];
         let mut state = self.lock();
         loop {
             let runnable = loop {
                 if state.seats > 0
-                    && let Some(runnable) = state.queue.pop_front()
+                    && let Some((runnable, _)) = state.queue.pop_front()
                 {
                     state.seats -= 1;
                     break runnable;
@@ -143,11 +185,13 @@ impl Pool {
                 tracing::warn!(%error, "no spare worker thread to be had");
             }
             drop(state);
-            slot.store(self.tick.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let begun = self.tick.load(Ordering::Relaxed) + 1;
+            slot.begun.store(begun, Ordering::Relaxed);
+            slot.seat.store(begun, Ordering::Relaxed);
             self.keep_ticking();
             // A panic belongs to the task, whose awaiter sees it as a failed task.
             let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| runnable.run()));
-            let seated = slot.swap(IDLE, Ordering::AcqRel) != UNSEATED;
+            let seated = slot.seat.swap(IDLE, Ordering::AcqRel) != UNSEATED;
             state = self.lock();
             if seated {
                 state.seats += 1;
@@ -172,12 +216,15 @@ impl Pool {
             on_tick();
             let now = self.tick.fetch_add(1, Ordering::Relaxed) + 1;
             idle = if self.unseat_the_slow(now) { 0 } else { idle + 1 };
+            if now.is_multiple_of(LOOK) {
+                self.look_for_starving(now);
+            }
             if idle < IDLE_TICKS {
                 continue;
             }
             self.asleep.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
-            while self.slots.iter().all(|slot| matches!(slot.load(Ordering::Relaxed), IDLE)) {
+            while self.slots.iter().all(|slot| slot.seat.load(Ordering::Relaxed) == IDLE) {
                 thread::park();
             }
             self.asleep.store(false, Ordering::Relaxed);
@@ -189,11 +236,12 @@ impl Pool {
     fn unseat_the_slow(&self, now: u64) -> bool {
         let mut running = false;
         for slot in &self.slots {
-            let seen = slot.load(Ordering::Relaxed);
+            let seen = slot.seat.load(Ordering::Relaxed);
             running |= seen != IDLE;
             // Begun in tick n is stored as n + 1: more than one whole tick has passed at n + 2.
             let slow = seen != IDLE && seen != UNSEATED && now > seen;
-            if slow && slot.compare_exchange(seen, UNSEATED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            if slow && slot.seat.compare_exchange(seen, UNSEATED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
                 let mut state = self.lock();
                 state.seats += 1;
                 let worker = state.waiting.pop();
@@ -204,6 +252,42 @@ impl Pool {
             }
         }
         running
+    }
+
+    /// Frees a thread for a task that waits while all threads are stuck, and says so if that does not help.
+    fn look_for_starving(&self, now: u64) {
+        // Whoever holds the lock is not stuck.
+        let Ok(state) = self.state.try_lock() else { return };
+        let Some(waited) = state.queue.front().map(|(_, came)| now.saturating_sub(*came)) else { return };
+        let (threads, tasks) = (state.threads, state.queue.len());
+        let all_busy = state.waiting.is_empty();
+        drop(state);
+        if waited < LOOK || !all_busy {
+            return;
+        }
+        if threads == THREADS_MAX {
+            self.condemn_the_longest_running();
+        }
+        if waited >= STUCK && now % STUCK < LOOK {
+            tracing::error!(
+                threads,
+                tasks,
+                waited_ms = waited,
+                "the host is stuck: all its threads are busy"
+            );
+        }
+    }
+
+    fn condemn_the_longest_running(&self) {
+        let running = self.slots.iter().filter(|slot| slot.seat.load(Ordering::Relaxed) != IDLE);
+        let condemned =
+            |slot: &Slot| slot.condemned.load(Ordering::Relaxed) == slot.begun.load(Ordering::Relaxed);
+        // One that has been condemned and does not end is in host code: the next one must give way.
+        if let Some(slot) =
+            running.filter(|slot| !condemned(slot)).min_by_key(|slot| slot.begun.load(Ordering::Relaxed))
+        {
+            slot.condemned.store(slot.begun.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 }
 
@@ -248,6 +332,37 @@ mod tests {
         workers.spawn(async move { done.send(()).unwrap() }).detach();
         result.recv_timeout(LONG).expect("a task behind the stuck ones runs");
         drop(gates);
+    }
+
+    #[test]
+    fn when_all_threads_are_stuck_the_longest_running_gives_way() {
+        let workers = Workers::start(|| {}).unwrap();
+        let (started, starts) = mpsc::channel();
+        let (ended, ends) = mpsc::channel();
+        let over = Arc::new(AtomicBool::new(false));
+        for n in 0..THREADS_MAX {
+            let (started, ended, over) = (started.clone(), ended.clone(), over.clone());
+            let stuck = async move {
+                started.send(n).unwrap();
+                while !is_condemned() && !over.load(Ordering::Relaxed) {
+                    thread::sleep(TICK);
+                }
+                let _ = ended.send(n);
+            };
+            workers.spawn(stuck).detach();
+            starts.recv_timeout(LONG).unwrap();
+            // Each begins in a tick of its own: then one of them has run for longest.
+            let tick = workers.pool.tick.load(Ordering::Relaxed);
+            while workers.pool.tick.load(Ordering::Relaxed) == tick {
+                thread::yield_now();
+            }
+        }
+        assert!(ends.try_recv().is_err(), "nobody is ended before anybody waits");
+        let (done, result) = mpsc::channel();
+        workers.spawn(async move { done.send(is_condemned()).unwrap() }).detach();
+        assert!(!result.recv_timeout(LONG).expect("the task that waits gets a thread"));
+        assert_eq!(ends.recv().unwrap(), 0, "the first was the longest-running");
+        over.store(true, Ordering::Relaxed);
     }
 
     #[test]

@@ -7,14 +7,14 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use sandgate_host::{LoadError, Module};
+use sandgate_host::{Limits, LoadError, Module};
 
 /// An empty core module and an empty component.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 fn refusal(path: &Path) -> LoadError {
-    match Module::load(support::engine(), path) {
+    match Module::load(support::engine(), path, &Limits::default()) {
         Err(error) => error,
         Ok(_) => panic!("{} is no module", path.display()),
     }

@@ -12,7 +12,7 @@ use sandgate_wire::{Control, Create, Status};
 use support::{CAPACITY, Gateway, create, message};
 
 fn impatient(milliseconds: u64) -> Limits {
-    Limits { deadline: Duration::from_millis(milliseconds), ..Limits::default() }
+    Limits { timeout: Duration::from_millis(milliseconds), ..Limits::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn malformed_control_messages_are_dropped_and_wrong_versions_answered() {
     {
         gateway.send_raw(garbage).await;
     }
-    gateway.send(Control::Reply(Status::SUCCESS)).await;
+    gateway.send(Control::Reply(Status::SUCCESS.into())).await;
     gateway.attach("null").await;
     gateway.assert_echo("still here").await;
 }
@@ -263,7 +263,7 @@ async fn shutdown_tells_the_gateway() {
     let control = gateway.control();
     assert_eq!(gateway.stop().await, End::Shutdown);
     let frame = control.recv().await.unwrap();
-    assert_eq!(Control::decode(&frame).unwrap(), Control::Reply(Status::DETACH));
+    assert_eq!(Control::decode(&frame).unwrap(), Control::Reply(Status::DETACH.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +277,7 @@ async fn shutdown_handles_what_has_arrived_before_it_tells_the_gateway() {
     let (control, messages) = (gateway.control(), gateway.message.clone().unwrap());
     let stopping = tokio::spawn(gateway.stop());
     let frame = control.recv().await.unwrap();
-    assert_eq!(Control::decode(&frame).unwrap(), Control::Reply(Status::DETACH));
+    assert_eq!(Control::decode(&frame).unwrap(), Control::Reply(Status::DETACH.into()));
     let mut context = Context::from_waker(Waker::noop());
     let there = (0..10).filter(|_| messages.poll_recv(&mut context).is_ready()).count();
     assert_eq!(there, 10, "all were handled before the Reply");

@@ -3,6 +3,7 @@
 mod broker;
 mod log;
 mod poll;
+mod random;
 mod timers;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -18,6 +19,7 @@ use crate::sandbox::Guest;
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     poll::add_to_linker(linker)?;
+    random::add_to_linker(linker)?;
     GatewayModule::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
 }
 

@@ -3,7 +3,8 @@
 //! A guest that sleeps executes nothing, so the epoch that ends a spinning one does not reach it. All of a
 //! guest's waiting goes through this interface, since it is granted neither files nor a network.
 
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -13,7 +14,12 @@ use wasmtime_wasi::p2::bindings::io::poll as unbounded;
 use wasmtime_wasi::p2::bindings::sync::io::poll::{self, Host, HostPollable};
 use wasmtime_wasi::runtime::in_tokio;
 
+use crate::fault::Condemned;
 use crate::sandbox::Guest;
+use crate::workers;
+
+/// How often a guest that waits looks whether it must give way.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Replaces the interface that WASI has brought.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
@@ -57,10 +63,22 @@ impl HostPollable for Waiter<'_> {
     }
 }
 
-/// Blocks this worker thread, whose seat another one takes meanwhile, and ends the guest at the deadline.
+/// Blocks this worker thread, whose seat another one takes meanwhile, and ends the guest at the deadline,
+/// or when its thread is needed more by others.
 fn wait<T>(deadline: Instant, future: impl Future<Output = Result<T>>) -> Result<T> {
     in_tokio(async {
-        let in_time = timeout_at(deadline.into(), future).await;
-        in_time.unwrap_or_else(|_| Err(Trap::Interrupt.into()))
+        let mut future = pin!(future);
+        loop {
+            let look = deadline.min(Instant::now() + LOOK);
+            if let Ok(result) = timeout_at(look.into(), &mut future).await {
+                return result;
+            }
+            if workers::is_condemned() {
+                return Err(Condemned.into());
+            }
+            if Instant::now() >= deadline {
+                return Err(Trap::Interrupt.into());
+            }
+        }
     })
 }

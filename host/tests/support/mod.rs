@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sandgate_host::{Code, End, Engine, Limits, Module, Session, Transport, TransportError};
+use sandgate_host::{
+    Call, Code, End, Engine, FaultKind, Limits, Memory, Module, Reporter, Residents, Session, Setup,
+    Surroundings, Transport, TransportError, Verdict, VerdictMessage,
+};
 use sandgate_wire::{Channel, Control, Create, MemoryChannel, Message, Status};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -76,11 +79,17 @@ impl Gateway {
     }
 
     pub async fn with_options(guest_name: &str, limits: Limits, exit_on_destroy: bool) -> Self {
-        let module = Module::load(engine(), &guest(guest_name)).unwrap();
+        let module = Module::load(engine(), &guest(guest_name), &limits).unwrap();
         let (controls, mut offered_controls) = mpsc::unbounded_channel();
         let (messages, offered_messages) = mpsc::unbounded_channel();
         let transport = Arc::new(MemoryTransport { controls, messages });
-        let session = Session::bind(module, guest_name, limits, transport, exit_on_destroy).unwrap();
+        let session = {
+            let setup = Setup { limits, ..Setup::new(module, guest_name) };
+            let residents = exit_on_destroy.then(Residents::default);
+            let reporter = Reporter::start().unwrap();
+            Session::bind(setup, transport, &Surroundings { reporter, archive: None, link: None, residents })
+                .unwrap()
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let session = tokio::spawn(session.serve(async move { drop(stopped.await) }));
         Self {
@@ -108,7 +117,7 @@ impl Gateway {
     pub async fn reply(&self) -> Status {
         let frame = timeout(PATIENCE, self.control.recv()).await.expect("a Reply comes").unwrap();
         match Control::decode(&frame).unwrap() {
-            Control::Reply(status) => status,
+            Control::Reply(reply) => reply.status,
             other => panic!("a host sends Replies only, not {other:?}"),
         }
     }
@@ -185,4 +194,32 @@ pub fn create(arguments: &str) -> Control {
 
 pub fn message(properties: &[(&str, &str)], content: &[u8]) -> Message {
     Message::new(properties, content).unwrap()
+}
+
+/// A verdict that says what to call a module with, and nothing of what came of it.
+pub fn seed(call: Call, arguments: &str, properties: &[(&str, &str)], content: &[u8]) -> Verdict {
+    let message = VerdictMessage::new(message(properties, content).frame()).unwrap();
+    Verdict {
+        summary: String::new(),
+        version: 1,
+        time: String::new(),
+        module: "seed".into(),
+        digest: String::new(),
+        world: String::new(),
+        host: 0,
+        call,
+        failure: FaultKind::Host { reason: "none".into() },
+        frames: Vec::new(),
+        memory: Memory { peak: 0, limit: 0 },
+        time_us: 0,
+        fuel: None,
+        last_lines: Vec::new(),
+        arguments: arguments.into(),
+        timer: Some(0),
+        message: Some(message),
+        source: None,
+        sequence: None,
+        attempt: Some(1),
+        kills: 0,
+    }
 }

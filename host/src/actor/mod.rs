@@ -1,0 +1,258 @@
+//! The module actor: it alone owns the module's instance, and calls it for one thing at a time.
+//!
+//! On a lane of the host link it also replaces an instance that has failed, or that has had its time, and
+//! gives the new one the message which the old one did not finish. On V1's channel a failure ends the
+//! actor, and the gateway decides.
+
+mod handle;
+mod instance;
+mod recovery;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use sandgate_wire::Message;
+use tokio::sync::{mpsc, watch};
+
+pub(crate) use handle::{ActorHandle, Ending, Health, Phase, Refusal};
+use instance::{Failure, Instance};
+use recovery::Recovery;
+
+use crate::blueprint::Blueprint;
+use crate::flow::Burst;
+use crate::port::{Incoming, Port};
+
+/// Events that are handled before other modules get a turn.
+const TURN: u32 = 64;
+/// How long messages that have arrived already are still handled once the module is to be destroyed.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// What the session tells.
+pub(crate) enum Command {
+    /// Messages may flow, through here.
+    Start(Port),
+    /// Go on after a quarantine.
+    Revive,
+    /// Live on by another configuration.
+    Renew(Box<Blueprint>),
+    /// Drain and end.
+    Destroy,
+}
+
+enum Event {
+    Command(Option<Command>),
+    Timer(u64),
+    Message(Incoming),
+    /// The instance has had its time.
+    Recycle,
+}
+
+/// Why the actor's life is over although nobody asked for it.
+#[derive(Debug)]
+enum End {
+    /// It was asked, or nobody is there to ask any more.
+    Asked,
+    /// The module has failed, and this host does not try again by itself.
+    Failed,
+}
+
+struct Actor {
+    blueprint: Blueprint,
+    arguments: Arc<str>,
+    commands: mpsc::Receiver<Command>,
+    health: watch::Sender<Health>,
+    instance: Instance,
+    /// Present from Start on.
+    port: Option<Port>,
+    /// The timer that is being handled.
+    timer: Option<u64>,
+    /// The message that is being handled, until it is settled.
+    current: Option<Incoming>,
+    recovery: Recovery,
+    /// Whose turn it is when a timer and a message wait: neither starves the other.
+    timer_first: bool,
+    malformed: Burst,
+    refused: Burst,
+}
+
+impl Actor {
+    /// Makes the first instance.
+    fn create(
+        blueprint: Blueprint,
+        arguments: Arc<str>,
+        commands: mpsc::Receiver<Command>,
+        health: watch::Sender<Health>,
+    ) -> Result<Self, Refusal> {
+        let instance = match Instance::create(&blueprint, &arguments) {
+            Ok(instance) => instance,
+            Err(Failure::Refused(reason)) => return Err(Refusal::Module(reason)),
+            Err(Failure::Fault(fault)) => {
+                recovery::report(&blueprint, &arguments, fault);
+                return Err(Refusal::Fault);
+            }
+        };
+        let recovery = Recovery::new(&blueprint);
+        Ok(Self {
+            blueprint,
+            arguments,
+            commands,
+            health,
+            instance,
+            port: None,
+            timer: None,
+            current: None,
+            recovery,
+            timer_first: true,
+            malformed: Burst::default(),
+            refused: Burst::default(),
+        })
+    }
+
+    async fn run(&mut self) -> Result<(), End> {
+        let mut left = TURN;
+        loop {
+            let done = match self.next().await {
+                Event::Command(Some(Command::Start(port))) => self.start(port),
+                Event::Command(Some(Command::Destroy)) => return self.finish(),
+                Event::Command(Some(Command::Revive)) => Ok(()),
+                Event::Command(Some(Command::Renew(blueprint))) => self.renew(*blueprint),
+                // The session has let go of this instance.
+                Event::Command(None) => return Ok(()),
+                Event::Timer(timer) => self.on_timer(timer),
+                Event::Message(incoming) => self.receive(incoming),
+                Event::Recycle => self.recycle(),
+            };
+            if let Err(failure) = done {
+                self.recover(failure).await?;
+            }
+            left -= 1;
+            if left == 0 {
+                left = TURN;
+                yield_turn().await;
+            }
+        }
+    }
+
+    /// Commands come first; then an instance that has had its time is replaced; then timers, of which each
+    /// waits at most once, and messages take turns. Before Start messages stay where they are, which is
+    /// bounded.
+    async fn next(&mut self) -> Event {
+        poll_fn(|context| {
+            if let Poll::Ready(command) = self.commands.poll_recv(context) {
+                return Poll::Ready(Event::Command(command));
+            }
+            let Some(port) = &self.port else { return Poll::Pending };
+            if self.instance.poll_worn_out(context, &self.blueprint.recycle).is_ready() {
+                return Poll::Ready(Event::Recycle);
+            }
+            for timers in [self.timer_first, !self.timer_first] {
+                if timers {
+                    if let Poll::Ready(timer) = self.instance.timers.poll_due(context) {
+                        self.timer_first = false;
+                        return Poll::Ready(Event::Timer(timer));
+                    }
+                } else if let Poll::Ready(Ok(incoming)) = port.poll_recv(context) {
+                    self.timer_first = true;
+                    return Poll::Ready(Event::Message(incoming));
+                }
+                // A closed port has nothing more to say; the session will.
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn start(&mut self, port: Port) -> Result<(), Failure> {
+        self.port = Some(port.clone());
+        self.instance.start(port)
+    }
+
+    fn on_timer(&mut self, timer: u64) -> Result<(), Failure> {
+        self.timer = Some(timer);
+        self.instance.on_timer(timer)?;
+        self.timer = None;
+        Ok(())
+    }
+
+    /// Hands over one message. It stays the current one until it is settled, whatever happens meanwhile.
+    fn receive(&mut self, incoming: Incoming) -> Result<(), Failure> {
+        let module = &*self.blueprint.label;
+        let flow = self.blueprint.flow.clone();
+        let message = match Message::decode(incoming.frame.clone()) {
+            Ok(message) => message,
+            Err(error) => {
+                flow.malformed.add();
+                if let Some(count) = self.malformed.note() {
+                    tracing::warn!(module, count, %error, "dropped malformed messages from the gateway");
+                }
+                self.settle(&incoming);
+                return Ok(());
+            }
+        };
+        flow.received.add();
+        let incoming = self.current.insert(incoming);
+        let answer = self.instance.receive(&message, incoming)?;
+        // An error says that the message was no use to the module. It is handled all the same.
+        if let Err(reason) = answer {
+            flow.failed.add();
+            if let Some(count) = self.refused.note() {
+                // As a field it would be escaped a second time.
+                tracing::warn!(module, count, "the module failed to handle messages: {reason}");
+            }
+        }
+        self.done_with_current();
+        Ok(())
+    }
+
+    fn done_with_current(&mut self) {
+        self.recovery.kills = 0;
+        if let Some(incoming) = self.current.take() {
+            self.settle(&incoming);
+        }
+    }
+
+    fn settle(&self, incoming: &Incoming) {
+        if let Some(port) = &self.port {
+            port.settle(incoming);
+        }
+    }
+
+    /// Handles what has arrived already, for a bounded time, and makes the last call.
+    fn finish(&mut self) -> Result<(), End> {
+        let end = Instant::now() + DRAIN;
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let drained = loop {
+            let Some(port) = self.port.as_ref().filter(|_| Instant::now() < end) else { break Ok(()) };
+            match port.poll_recv(&mut context) {
+                Poll::Ready(Ok(incoming)) => {
+                    if let Err(failure) = self.receive(incoming) {
+                        break Err(failure);
+                    }
+                }
+                _ => break Ok(()),
+            }
+        };
+        match drained.and_then(|()| self.instance.destroy()) {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.tell(failure);
+                Err(End::Failed)
+            }
+        }
+    }
+}
+
+/// Goes to the back of the queue.
+async fn yield_turn() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

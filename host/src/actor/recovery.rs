@@ -1,0 +1,264 @@
+//! After a failure: what is told of it, whether the message is given up, and when a new instance comes.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use sandgate_wire::link::{Lane, LaneSendError, Parcel};
+use tokio::sync::oneshot;
+
+use super::{Actor, Command, End, Failure, Health, Instance, Phase};
+use crate::blueprint::Blueprint;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::port::{Incoming, Port};
+use crate::restart::{Decision, Restarts};
+use crate::verdict::{MessageRecord, Verdict, VerdictContext};
+
+/// What is remembered from failure to failure.
+pub(super) struct Recovery {
+    restarts: Restarts,
+    /// How often the current message has ended its instance.
+    pub(super) kills: u32,
+}
+
+impl Recovery {
+    pub(super) fn new(blueprint: &Blueprint) -> Self {
+        Self { restarts: Restarts::new(blueprint.restart), kills: 0 }
+    }
+}
+
+impl Actor {
+    /// Puts a new instance in the place of one that has failed, and has it handle the message that the old
+    /// one did not finish; again, if that fails too. Ends where V1's channel leaves it to the gateway.
+    pub(super) async fn recover(&mut self, mut failure: Failure) -> Result<(), End> {
+        loop {
+            let lane = match &self.port {
+                Some(Port::Link(lane)) => lane.clone(),
+                _ => {
+                    self.tell(failure);
+                    return Err(End::Failed);
+                }
+            };
+            self.account_for(failure, &lane).await?;
+            self.timer = None;
+            self.wait_for_restart().await?;
+            match self.replace() {
+                Ok(()) => {
+                    self.set_health(Phase::Running, "");
+                    return Ok(());
+                }
+                Err(next) => failure = next,
+            }
+        }
+    }
+
+    /// Replaces an instance that works. Its last call may fail without harm: all its messages are settled.
+    pub(super) fn recycle(&mut self) -> Result<(), Failure> {
+        self.blueprint.flow.recycled.add();
+        tracing::debug!(module = &*self.blueprint.label, "recycled");
+        if let Err(failure) = self.instance.destroy() {
+            self.tell(failure);
+        }
+        self.replace()
+    }
+
+    /// Goes on by another configuration, at once.
+    pub(super) fn renew(&mut self, blueprint: Blueprint) -> Result<(), Failure> {
+        self.recovery = Recovery::new(&blueprint);
+        self.blueprint = blueprint;
+        self.recycle()
+    }
+
+    /// Forgets the instance, and gives the message that it had in hand to a new one.
+    fn replace(&mut self) -> Result<(), Failure> {
+        self.instance = Instance::create(&self.blueprint, &self.arguments)?;
+        let Some(port) = self.port.clone() else { return Ok(()) };
+        self.instance.start(port)?;
+        match self.current.take() {
+            Some(incoming) => self.receive(incoming),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells of a failure, and gives up the message that has brought it about too often.
+    async fn account_for(&mut self, failure: Failure, lane: &Lane) -> Result<(), End> {
+        let killed = matches!(&failure, Failure::Fault(fault) if fault.post_mortem.call == Call::Receive);
+        let Some(incoming) = self.current.as_mut().filter(|_| killed) else {
+            self.tell(failure);
+            return Ok(());
+        };
+        self.recovery.kills += 1;
+        incoming.attempt = incoming.attempt.saturating_add(1);
+        let most = u32::from(incoming.redelivery_max.unwrap_or(1));
+        if self.recovery.kills < most {
+            self.tell(failure);
+            return Ok(());
+        }
+        let (tell, told) = oneshot::channel();
+        self.report(failure, move |verdict| drop(tell.send(verdict.to_json())));
+        let sequence = incoming_sequence(self.current.as_ref());
+        // Without a verdict, because too many were under way, the message is given up all the same.
+        let verdict = told.await.unwrap_or_default();
+        self.send(lane, Parcel::dead_letter(sequence, verdict.into())).await?;
+        self.blueprint.flow.dead.add();
+        self.done_with_current();
+        Ok(())
+    }
+
+    /// Tells the log of a failure, and a Sandgate gateway.
+    pub(super) fn tell(&self, failure: Failure) {
+        let lane = match &self.port {
+            Some(Port::Link(lane)) => Some(lane.clone()),
+            _ => None,
+        };
+        let sequence = incoming_sequence(self.current.as_ref());
+        let flow = self.blueprint.flow.clone();
+        self.report(failure, move |verdict| {
+            let Some(lane) = lane else { return };
+            // A gateway that does not keep up with messages gets no verdicts; the log has them.
+            if lane.try_send(Parcel::verdict(sequence, verdict.to_json().into())).is_err() {
+                flow.verdicts_dropped.add();
+            }
+        });
+    }
+
+    fn context(&self) -> VerdictContext {
+        VerdictContext {
+            module: self.blueprint.label.to_string(),
+            arguments: self.arguments.to_string(),
+            message: self.current.as_ref().map(|incoming| MessageRecord {
+                frame: incoming.frame.clone(),
+                sequence: incoming.sequence,
+                source: incoming.source.as_deref().map(str::to_owned),
+                attempt: incoming.attempt,
+            }),
+            timer: self.timer,
+            kills: self.blueprint.flow.faults.get(),
+        }
+    }
+
+    fn report(&self, failure: Failure, then: impl FnOnce(&Verdict) + Send + 'static) {
+        self.blueprint.flow.faults.add();
+        match failure {
+            Failure::Refused(reason) => {
+                let module = &*self.blueprint.label;
+                tracing::error!(module, "refused its arguments when it was created anew: {reason}");
+            }
+            Failure::Fault(fault) => {
+                submit(&self.blueprint, fault, self.context(), then);
+            }
+        }
+    }
+
+    /// Sends what must not be lost, however long the gateway takes.
+    async fn send(&mut self, lane: &Lane, mut parcel: Parcel) -> Result<(), End> {
+        loop {
+            parcel = match lane.try_send(parcel) {
+                Ok(_) => return Ok(()),
+                // The session will say what is next.
+                Err(LaneSendError::Closed) => return Err(End::Asked),
+                // No verdict is: what it is made of is bounded.
+                Err(LaneSendError::TooLarge(_)) => return Ok(()),
+                Err(LaneSendError::Full(parcel)) => parcel,
+            };
+            let room = poll_fn(|context| lane.poll_ready(context));
+            let _ = self.unless_asked_to_end(room).await?;
+        }
+    }
+
+    /// Waits as long as the policy says.
+    async fn wait_for_restart(&mut self) -> Result<(), End> {
+        let module = self.blueprint.label.clone();
+        match self.recovery.restarts.failed(Instant::now()) {
+            Decision::After(Duration::ZERO) => self.blueprint.flow.restarts.add(),
+            Decision::After(wait) => {
+                tracing::warn!(
+                    module = &*module,
+                    wait_ms = wait.as_millis() as u64,
+                    "created anew after a while"
+                );
+                self.set_health(Phase::Restarting, "it has failed several times in a row");
+                let sleep = {
+                    let _entered = self.blueprint.runtime.enter();
+                    tokio::time::sleep(wait)
+                };
+                self.unless_asked_to_end(sleep).await?;
+                self.blueprint.flow.restarts.add();
+            }
+            Decision::Quarantine { failures } => {
+                let window = self.blueprint.restart.window.as_secs();
+                let reason = format!("{failures} failures within {window} s");
+                tracing::error!(module = &*module, reason, "quarantined until it is revived");
+                self.blueprint.flow.quarantines.add();
+                self.set_health(Phase::Quarantined, &reason);
+                self.unless_asked_to_end(std::future::pending::<()>()).await?;
+                self.recovery.restarts.revive();
+                tracing::info!(module = &*module, "revived");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a future, or for a command that makes waiting needless.
+    async fn unless_asked_to_end<T>(&mut self, future: impl Future<Output = T>) -> Result<Option<T>, End> {
+        let mut future = pin!(future);
+        let command = poll_fn(|context| match self.commands.poll_recv(context) {
+            Poll::Ready(command) => Poll::Ready(Err(command)),
+            Poll::Pending => future.as_mut().poll(context).map(Ok),
+        });
+        match command.await {
+            Ok(output) => Ok(Some(output)),
+            Err(Some(Command::Revive)) => Ok(None),
+            Err(Some(Command::Renew(blueprint))) => {
+                self.recovery = Recovery { kills: self.recovery.kills, ..Recovery::new(&blueprint) };
+                self.blueprint = *blueprint;
+                Ok(None)
+            }
+            // The port is for the instance that comes.
+            Err(Some(Command::Start(port))) => {
+                self.port = Some(port);
+                Ok(None)
+            }
+            // What the instance had in hand is not settled, and goes to the next one.
+            Err(Some(Command::Destroy) | None) => Err(End::Asked),
+        }
+    }
+
+    fn set_health(&self, phase: Phase, reason: &str) {
+        self.health.send_if_modified(|health| {
+            let changed = health.phase != phase;
+            *health = Health { phase, reason: reason.into() };
+            changed
+        });
+    }
+}
+
+/// Tells of a failure outside an actor's life: there is no message, and nobody else to tell.
+pub(super) fn report(blueprint: &Blueprint, arguments: &str, fault: Fault) {
+    blueprint.flow.faults.add();
+    let (module, arguments) = (blueprint.label.to_string(), arguments.to_owned());
+    let kills = blueprint.flow.faults.get();
+    let context = VerdictContext { module, arguments, kills, ..VerdictContext::default() };
+    submit(blueprint, fault, context, |_| {});
+}
+
+/// Has the reporter work out the verdict; the log gets its sentence.
+fn submit(
+    blueprint: &Blueprint,
+    fault: Fault,
+    context: VerdictContext,
+    then: impl FnOnce(&Verdict) + Send + 'static,
+) {
+    let (module, archive) = (blueprint.label.clone(), blueprint.archive.clone());
+    blueprint.reporter.submit(*fault.post_mortem, blueprint.module.clone(), context, move |verdict| {
+        tracing::error!(module = &*module, "{}", verdict.summary);
+        archive.iter().for_each(|archive| archive.keep(&verdict));
+        then(&verdict);
+    });
+}
+
+fn incoming_sequence(incoming: Option<&Incoming>) -> u64 {
+    incoming.and_then(|incoming| incoming.sequence).unwrap_or_default()
+}

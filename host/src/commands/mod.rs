@@ -1,0 +1,63 @@
+//! What `wasm-host` does besides serving, and the options that its commands share.
+
+pub mod compile;
+pub mod limits;
+pub mod replay;
+pub mod serve;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use sandgate_host::{Code, Engine, LimitError, Limits};
+
+/// This program, also when its file has been replaced since.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// How modules are compiled and what they may use.
+#[derive(Args)]
+pub struct SandboxOptions {
+    /// What the module may use, as in `-W timeout=200ms`; may be given several times. `wasm-host limits`
+    /// shows every limit
+    #[arg(short = 'W', value_name = "NAME=VALUE", value_delimiter = ',', value_parser = checked)]
+    limits: Vec<String>,
+
+    /// Keep compiled code in this directory instead of the user's cache. It is native code: nobody
+    /// else may be able to write there
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache_dir: Option<PathBuf>,
+
+    /// Compile at every start
+    #[arg(long)]
+    no_cache: bool,
+}
+
+fn checked(pair: &str) -> Result<String, LimitError> {
+    Limits::default().set_pair(pair).map(|()| pair.to_owned())
+}
+
+impl SandboxOptions {
+    /// The defaults with what was given; the last of several counts.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        for pair in &self.limits {
+            // The parser has let nothing else through.
+            let _ = limits.set_pair(pair);
+        }
+        limits
+    }
+
+    /// The engine, with its cache.
+    pub fn engine(&self) -> Result<Engine> {
+        match self.no_cache {
+            true => Ok(Engine::with_compiler(&Code::NotCached, OWN_PROGRAM.into())?),
+            false => Self::engine_in(self.cache_dir.as_deref()),
+        }
+    }
+
+    /// The engine, with its cache in this directory, or the user's.
+    pub fn engine_in(directory: Option<&Path>) -> Result<Engine> {
+        let code = directory.map_or(Code::UserCache, |directory| Code::Directory(directory.to_owned()));
+        Ok(Engine::with_compiler(&code, OWN_PROGRAM.into())?)
+    }
+}
