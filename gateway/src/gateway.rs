@@ -1,5 +1,6 @@
 //! A gateway: a broker with modules and links, which come and go by value.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,22 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::broker::{Broker, BrokerError, Counters, Route};
+use crate::admin;
+use crate::broker::{Broker, BrokerError, Capacity, Counters, Route};
 use crate::config::{Config, ModuleConfig, ModuleKind};
+use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Module};
-use crate::outprocess::{PairConnector, Proxy};
+use crate::outprocess::{Links, PairConnector, Proxy};
+use crate::status::{State, StatusBoard};
 
 /// How long a module of this process may take to finish what waits in its inbox.
 const BUILTIN_STOP: Duration = Duration::from_secs(5);
+/// Kinds of modules, as a status names them.
+const BUILTIN: &str = "builtin";
+const OUTPROCESS: &str = "outprocess";
 
-/// Runs what a configuration says until `shutdown` completes, then drains and stops.
+/// Runs what a configuration says until `shutdown` completes, then drains and stops. An administration socket
+/// is served all the while.
 ///
 /// Draining goes along the links: a module is stopped when all that publish to it have ended, so what
 /// they published last still gets through. Every step has a time limit. A module or host that fails does
@@ -25,8 +33,12 @@ const BUILTIN_STOP: Duration = Duration::from_secs(5);
 /// # Errors
 /// A configuration that was made by hand and names modules twice, or not at all. One that was read from
 /// a file has been checked.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), BrokerError> {
-    let mut gateway = Gateway::new();
+pub async fn run(
+    config: Config,
+    admin: Option<admin::Server>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), BrokerError> {
+    let mut gateway = Gateway::with_dead_letters(config.dead_letter_file);
     let (modules, links) = (config.modules.len(), config.links.len());
     for module in config.modules {
         gateway.add_module(module)?;
@@ -35,6 +47,11 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         gateway.broker.add_link(link)?;
     }
     gateway.start();
+    let view = admin::View { broker: gateway.broker.clone(), board: gateway.board.clone() };
+    let mut served = JoinSet::new();
+    if let Some(server) = admin {
+        served.spawn(server.serve(view));
+    }
     info!(modules, links, "gateway running");
     shutdown.await;
     info!("gateway stopping");
@@ -44,9 +61,11 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 }
 
 /// A gateway with its modules. Dropping it ends all of them at once.
-#[derive(Default)]
 pub struct Gateway {
     broker: Broker,
+    dead_letters: DeadLetters,
+    links: Links,
+    board: StatusBoard,
     modules: Vec<Entry>,
 }
 
@@ -54,20 +73,41 @@ struct Entry {
     name: String,
     stop: CancellationToken,
     longest_stop: Duration,
-    state: State,
+    phase: Phase,
 }
 
-enum State {
+enum Phase {
     Created(Box<dyn Module>, Context),
     Running(JoinHandle<()>),
     Ended,
 }
 
+impl Default for Gateway {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Gateway {
-    /// A gateway without modules.
+    /// A gateway without modules, whose dead letters go to [`DeadLetters::FILE`] in the working directory.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_dead_letters(DeadLetters::FILE.into())
+    }
+
+    /// A gateway without modules, whose dead letters go to this file.
+    #[must_use]
+    pub fn with_dead_letters(file: PathBuf) -> Self {
+        let broker = Broker::new();
+        let dead_letters = DeadLetters::new(broker.clone(), file);
+        let (links, board) = (Links::default(), StatusBoard::new());
+        Self { broker, dead_letters, links, board, modules: Vec::new() }
+    }
+
+    /// What the modules are doing.
+    #[must_use]
+    pub fn board(&self) -> &StatusBoard {
+        &self.board
     }
 
     /// The broker: links are added to it and removed from it at any time.
@@ -81,14 +121,16 @@ impl Gateway {
     /// # Errors
     /// [`BrokerError::DuplicateModule`].
     pub fn add_module(&mut self, config: ModuleConfig) -> Result<(), BrokerError> {
-        let (module, longest_stop): (Box<dyn Module>, _) = match config.kind {
-            ModuleKind::Builtin(builtin) => (builtin.create(), BUILTIN_STOP),
-            ModuleKind::Outprocess(config) => {
-                let longest_stop = Proxy::<PairConnector>::longest_stop(&config);
-                (Box::new(Proxy::new(config, PairConnector)), longest_stop)
+        match config.kind {
+            ModuleKind::Builtin(builtin) => {
+                self.add(&config.name, config.queue, builtin.create(), BUILTIN_STOP)
             }
-        };
-        self.add(&config.name, config.queue_capacity, module, longest_stop)
+            ModuleKind::Outprocess(outprocess) => {
+                let longest_stop = Proxy::<PairConnector>::longest_stop(&outprocess);
+                let proxy = Box::new(Proxy::new(*outprocess, PairConnector, self.links.clone()));
+                self.add_of_kind(OUTPROCESS, &config.name, config.queue, proxy, longest_stop)
+            }
+        }
     }
 
     /// Adds a module of any kind. It runs from the next [`Gateway::start`] on; when it is stopped it may
@@ -99,23 +141,41 @@ impl Gateway {
     pub fn add(
         &mut self,
         name: &str,
-        queue_capacity: usize,
+        queue_capacity: impl Into<Capacity>,
         module: Box<dyn Module>,
         longest_stop: Duration,
     ) -> Result<(), BrokerError> {
-        let (publisher, inbox) = self.broker.add_module(name, queue_capacity)?;
-        let stop = CancellationToken::new();
-        let context = Context { name: name.to_owned(), publisher, inbox, stop: stop.clone() };
-        let state = State::Created(module, context);
-        self.modules.push(Entry { name: name.to_owned(), stop, longest_stop, state });
+        self.add_of_kind(BUILTIN, name, queue_capacity.into(), module, longest_stop)
+    }
+
+    fn add_of_kind(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        queue: Capacity,
+        module: Box<dyn Module>,
+        longest_stop: Duration,
+    ) -> Result<(), BrokerError> {
+        let (publisher, inbox) = self.broker.add_module(name, queue)?;
+        let (stop, status) = (CancellationToken::new(), self.board.add(name, kind));
+        let context = Context {
+            name: name.to_owned(),
+            publisher,
+            inbox,
+            dead_letters: self.dead_letters.clone(),
+            status,
+            stop: stop.clone(),
+        };
+        let phase = Phase::Created(module, context);
+        self.modules.push(Entry { name: name.to_owned(), stop, longest_stop, phase });
         Ok(())
     }
 
     /// Starts the modules that have not been started. Each runs by itself; none waits for another.
     pub fn start(&mut self) {
         for entry in &mut self.modules {
-            entry.state = match std::mem::replace(&mut entry.state, State::Ended) {
-                State::Created(module, context) => State::Running(tokio::spawn(live(module, context))),
+            entry.phase = match std::mem::replace(&mut entry.phase, Phase::Ended) {
+                Phase::Created(module, context) => Phase::Running(tokio::spawn(live(module, context))),
                 other => other,
             };
         }
@@ -132,6 +192,7 @@ impl Gateway {
         let mut entry = self.modules.remove(position);
         entry.tell(&self.broker);
         entry.wait().await;
+        self.board.remove(name);
         self.broker.remove_module(name)
     }
 
@@ -151,8 +212,20 @@ impl Gateway {
             }
         }
         for route in self.broker.routes() {
-            let Counters { offered, delivered, dropped, waiting } = route.counters();
-            info!(source = route.source(), sink = route.sink(), offered, delivered, dropped, waiting, "link");
+            let Counters { offered, delivered, dropped, expired, dead, waiting, redelivered } =
+                route.counters();
+            info!(
+                source = route.source(),
+                sink = route.sink(),
+                offered,
+                delivered,
+                dropped,
+                expired,
+                dead,
+                waiting,
+                redelivered,
+                "link"
+            );
         }
     }
 }
@@ -167,18 +240,18 @@ impl Entry {
 
     /// Waits until the module has ended, and ends it when it takes too long.
     async fn wait(&mut self) {
-        let State::Running(task) = &mut self.state else { return };
+        let Phase::Running(task) = &mut self.phase else { return };
         if timeout(self.longest_stop, &mut *task).await.is_err() {
             warn!(module = self.name, "module has not stopped in time; it is ended");
             task.abort();
         }
-        self.state = State::Ended;
+        self.phase = Phase::Ended;
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let State::Running(task) = &self.state {
+        if let Phase::Running(task) = &self.phase {
             task.abort();
         }
     }
@@ -200,14 +273,24 @@ fn next_wave(remaining: &[Entry], routes: &[Arc<Route>]) -> Vec<String> {
 
 /// A module's life, with a wall around it: an error or a panic ends this module alone.
 async fn live(module: Box<dyn Module>, context: Context) {
-    let name = context.name.clone();
+    let (name, status) = (context.name.clone(), context.status.clone());
+    // A remote module runs when its host does, which its proxy knows.
+    if status.kind() == BUILTIN {
+        status.set(State::Running, "");
+    }
     // A set, because it ends its task when this future is dropped.
     let mut life = JoinSet::new();
     life.spawn(async move { module.run(context).await });
     match life.join_next().await {
-        Some(Ok(Ok(()))) | None => {}
-        Some(Ok(Err(error))) => error!(module = name, %error, "module failed; the others go on"),
-        Some(Err(error)) => error!(module = name, %error, "module panicked; the others go on"),
+        Some(Ok(Ok(()))) | None => status.set(State::Stopped, ""),
+        Some(Ok(Err(error))) => {
+            error!(module = name, %error, "module failed; the others go on");
+            status.set(State::Stopped, format!("failed: {error}"));
+        }
+        Some(Err(error)) => {
+            error!(module = name, %error, "module panicked; the others go on");
+            status.set(State::Stopped, "panicked");
+        }
     }
 }
 

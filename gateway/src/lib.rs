@@ -9,13 +9,16 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod admin;
 pub mod broker;
 pub mod builtin;
 mod burst;
 pub mod config;
+pub mod dead_letters;
 pub mod gateway;
 pub mod module;
 pub mod outprocess;
 mod runtime;
+pub mod status;
 
 pub use runtime::runtime;

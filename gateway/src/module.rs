@@ -6,6 +6,8 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Inbox, Publisher};
+use crate::dead_letters::DeadLetters;
+use crate::status::ModuleStatus;
 
 /// What a module gets to live with.
 pub struct Context {
@@ -16,6 +18,10 @@ pub struct Context {
     /// What others publish to the module. It ends when the module is to finish. A module that receives
     /// nothing drops it, so that nobody waits for room in it.
     pub inbox: Inbox,
+    /// Takes the messages that killed the module too often.
+    pub dead_letters: DeadLetters,
+    /// Where the module says what it is doing, and is told to go on after a quarantine.
+    pub status: ModuleStatus,
     /// Cancelled when the module is to publish nothing of its own accord any more.
     pub stop: CancellationToken,
 }

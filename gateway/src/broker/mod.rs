@@ -2,24 +2,29 @@
 //!
 //! Modules and links come and go by value at any time. A publisher holds its own list of routes, which
 //! is replaced as a whole when a link changes, so publishing takes no lock but the inbox's and looks
-//! up no name. Every route counts what was offered, delivered and dropped; when nothing is under way,
-//! `offered = delivered + dropped + waiting`, also after a module or a link has gone.
+//! up no name. Every route counts what was offered and what became of it; when nothing is under way,
+//! `offered = delivered + dropped + expired + dead + waiting`, also after a module or a link has gone.
 
+mod delivery;
 mod inbox;
 mod publisher;
+mod queue;
 mod route;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use sandgate_wire::Message;
 use thiserror::Error;
 
-pub use inbox::{Attendance, Delivery, Inbox};
+pub use delivery::Delivery;
+pub use inbox::{Attendance, Inbox};
 pub use publisher::Publisher;
-pub use route::{Counters, OnFull, Route};
+pub use queue::Capacity;
+pub use route::{Counters, OnFull, Route, Terms};
 
-use inbox::Queue;
+use queue::Queue;
 
 /// What a link can name as its source: one module, or every module except the sink.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -37,8 +42,8 @@ pub struct Link {
     pub source: Source,
     /// The module that gets them.
     pub sink: String,
-    /// What happens when the sink's inbox is full.
-    pub on_full: OnFull,
+    /// What holds for its messages.
+    pub terms: Terms,
 }
 
 /// Why the broker refused a change.
@@ -79,6 +84,8 @@ struct State {
     modules: HashMap<Arc<str>, Entry>,
     /// In the order in which they were added; a source offers to its sinks in this order.
     links: Vec<Link>,
+    /// The ways of dead letters, made when the first one comes.
+    dead_letters: Vec<Arc<Route>>,
 }
 
 struct Entry {
@@ -93,17 +100,21 @@ impl Broker {
         Self::default()
     }
 
-    /// Adds a module. `capacity` is how many messages its inbox holds (at least one).
+    /// Adds a module. `capacity` is how much its inbox holds; a number is one of messages.
     ///
     /// # Errors
     /// [`BrokerError::DuplicateModule`].
-    pub fn add_module(&self, name: &str, capacity: usize) -> Result<(Publisher, Inbox), BrokerError> {
+    pub fn add_module(
+        &self,
+        name: &str,
+        capacity: impl Into<Capacity>,
+    ) -> Result<(Publisher, Inbox), BrokerError> {
         let mut state = self.lock();
         if state.modules.contains_key(name) {
             return Err(BrokerError::DuplicateModule(name.to_owned()));
         }
         let name: Arc<str> = name.into();
-        let (routes, queue) = (Arc::new(Routes::default()), Arc::new(Queue::new(capacity)));
+        let (routes, queue) = (Arc::new(Routes::default()), Arc::new(Queue::new(capacity.into())));
         state.modules.insert(name.clone(), Entry { routes: routes.clone(), queue: queue.clone() });
         state.reroute();
         Ok((Publisher::new(name, routes), Inbox::new(queue)))
@@ -133,6 +144,8 @@ impl Broker {
         state.links.retain(|link| link.sink != name && link.source != Source::Module(name.to_owned()));
         let mut ended = entry.routes.swap(Arc::default()).to_vec();
         ended.extend(state.reroute());
+        let gone = |route: &mut Arc<Route>| route.source() == name || route.sink() == name;
+        ended.extend(state.dead_letters.extract_if(.., gone));
         Ok(ended)
     }
 
@@ -181,12 +194,35 @@ impl Broker {
         self.lock().links.clone()
     }
 
-    /// The routes there are, one for each pair of source and sink, ordered by name.
+    /// Offers a message that has killed the module `of` to the module `to`, by a route of its own. Never
+    /// waits and drops nothing: gives the message back when the inbox has no room or there is no such module.
+    ///
+    /// # Errors
+    /// The message, uncounted.
+    pub fn offer_dead_letter(&self, of: &str, to: &str, message: Message) -> Result<(), Message> {
+        let route = {
+            let mut state = self.lock();
+            let is = |route: &&Arc<Route>| route.source() == of && route.sink() == to;
+            match (state.dead_letters.iter().find(is), state.modules.get(to)) {
+                (_, None) => return Err(message),
+                (Some(route), _) => route.clone(),
+                (None, Some(entry)) => {
+                    let route = Arc::new(Route::of_dead_letters(of.into(), to, entry.queue.clone()));
+                    state.dead_letters.push(route.clone());
+                    route
+                }
+            }
+        };
+        route.queue.offer_at_once(&route, message)
+    }
+
+    /// The routes there are, one for each pair of source and sink, ordered by name, and those of dead letters.
     #[must_use]
     pub fn routes(&self) -> Vec<Arc<Route>> {
         let state = self.lock();
         let mut routes: Vec<_> =
             state.modules.values().flat_map(|entry| entry.routes.load().to_vec()).collect();
+        routes.extend(state.dead_letters.iter().cloned());
         routes.sort_by(|a, b| (a.source(), a.sink()).cmp(&(b.source(), b.sink())));
         routes
     }
@@ -223,8 +259,9 @@ impl State {
                 .links_from(name)
                 .filter_map(|link| {
                     let queue = &self.modules.get(link.sink.as_str())?.queue;
-                    let same = before.iter().find(|route| route.is(link, queue));
-                    let fresh = || Arc::new(Route::new(name.clone(), link, queue.clone()));
+                    let same = before.iter().find(|route| route.is(&link.terms, queue));
+                    let terms = link.terms.clone();
+                    let fresh = || Arc::new(Route::new(name.clone(), &link.sink, terms, queue.clone()));
                     Some(same.cloned().unwrap_or_else(fresh))
                 })
                 .collect();

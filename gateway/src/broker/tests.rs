@@ -1,3 +1,5 @@
+mod settlement;
+
 use std::collections::VecDeque;
 use std::task::Poll;
 
@@ -15,7 +17,7 @@ fn number(delivery: &Delivery) -> u64 {
 
 fn link(source: &str, sink: &str, on_full: OnFull) -> Link {
     let source = if source == "*" { Source::Every } else { Source::Module(source.into()) };
-    Link { source, sink: sink.into(), on_full }
+    Link { source, sink: sink.into(), terms: on_full.into() }
 }
 
 /// What waits in an inbox, oldest first.
@@ -24,18 +26,18 @@ async fn drain(inbox: &mut Inbox) -> Vec<(String, u64)> {
     if !inbox.is_empty() {
         inbox.recv_batch(&mut batch, usize::MAX).await;
     }
-    batch.iter().map(|delivery| (delivery.route.source().to_owned(), number(delivery))).collect()
+    batch.iter().map(|delivery| (delivery.route().source().to_owned(), number(delivery))).collect()
 }
 
 fn assert_adds_up(route: &Route) {
-    let Counters { offered, delivered, dropped, waiting } = route.counters();
-    assert_eq!(offered, delivered + dropped + waiting, "{route:?}");
+    let Counters { offered, delivered, dropped, expired, dead, waiting, .. } = route.counters();
+    assert_eq!(offered, delivered + dropped + expired + dead + waiting, "{route:?}");
 }
 
 fn assert_counters(broker: &Broker, source: &str, sink: &str, expected: [u64; 4]) {
     let routes = broker.routes();
     let route = routes.iter().find(|route| route.source() == source && route.sink() == sink).unwrap();
-    let Counters { offered, delivered, dropped, waiting } = route.counters();
+    let Counters { offered, delivered, dropped, waiting, .. } = route.counters();
     assert_eq!([offered, delivered, dropped, waiting], expected, "offered, delivered, dropped, waiting");
 }
 
@@ -204,7 +206,7 @@ async fn links_and_modules_go_while_messages_flow_and_the_counters_add_up() {
     source.publish(message(100)).await;
     assert_eq!(unlinked.len(), 100);
     drop(unlinked);
-    assert_eq!(ended[0].counters(), Counters { offered: 100, delivered: 0, dropped: 100, waiting: 0 });
+    assert_eq!(ended[0].counters(), Counters { offered: 100, dropped: 100, ..Counters::default() });
 
     let numbers: Vec<_> = drain(&mut kept).await.into_iter().map(|(_, number)| number).collect();
     assert_eq!(numbers, (0..=100).collect::<Vec<_>>());
@@ -286,7 +288,7 @@ async fn counters_add_up_under_load() {
             while inbox.recv_batch(&mut batch, 8).await > 0 {
                 for delivery in batch.drain(..) {
                     let number = number(&delivery);
-                    if let Some(before) = last.insert(delivery.route.source().to_owned(), number) {
+                    if let Some(before) = last.insert(delivery.route().source().to_owned(), number) {
                         assert!(before < number, "out of order");
                     }
                 }
@@ -316,7 +318,7 @@ async fn counters_add_up_under_load() {
         sink.await.unwrap();
     }
     for route in broker.routes() {
-        let Counters { offered, delivered, dropped, waiting } = route.counters();
+        let Counters { offered, delivered, dropped, waiting, .. } = route.counters();
         assert_eq!((offered, waiting), (MESSAGES, 0));
         assert_eq!(offered, delivered + dropped);
         assert!(route.on_full() != OnFull::Block || dropped == 0);

@@ -33,13 +33,7 @@ impl Logger {
         let args = args.object()?;
         let file = args.required("filename", "write `\"filename\": \"log.json\"`");
         args.finish();
-        let node = file?;
-        let file = node.text()?;
-        if file.contains('\0') {
-            node.fault("a file name cannot contain a NUL character; remove it");
-            return None;
-        }
-        Some(Self { file: file.into() })
+        Some(Self { file: file?.path()? })
     }
 }
 

@@ -10,7 +10,9 @@ use super::log_file::{LogFile, LogFileError, Storage, message_entry, time_text};
 use super::logger::Journal;
 use super::*;
 use crate::broker::{Broker, Inbox, Link, OnFull, Publisher, Source};
+use crate::dead_letters::DeadLetters;
 use crate::module::Context;
+use crate::status::ModuleStatus;
 
 /// A module's surroundings: what feeds it, what it feeds, and itself.
 struct Bench {
@@ -27,10 +29,17 @@ fn bench(capacity: usize) -> (Bench, Context) {
     let (publisher, inbox) = broker.add_module("module", capacity).unwrap();
     for (source, sink) in [("feed", "module"), ("module", "fed")] {
         let source = Source::Module(source.into());
-        broker.add_link(Link { source, sink: sink.into(), on_full: OnFull::Block }).unwrap();
+        broker.add_link(Link { source, sink: sink.into(), terms: OnFull::Block.into() }).unwrap();
     }
     let stop = CancellationToken::new();
-    let context = Context { name: "module".into(), publisher, inbox, stop: stop.clone() };
+    let context = Context {
+        name: "module".into(),
+        publisher,
+        inbox,
+        dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        status: ModuleStatus::new("module", "test"),
+        stop: stop.clone(),
+    };
     (Bench { feed, fed, broker, stop }, context)
 }
 

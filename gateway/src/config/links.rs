@@ -1,17 +1,23 @@
 //! Link entries.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::cycles;
 use super::fault::{Fault, suggestion};
-use super::reader::Node;
-use crate::broker::{Link, OnFull, Source};
+use super::reader::{LONGEST, Node};
+use crate::broker::{Link, OnFull, Source, Terms};
+
+/// How often a message may kill a module.
+const REDELIVERIES: RangeInclusive<u64> = 1..=100;
 
 /// A link whose policy may still be open, and its place.
 pub(super) struct OpenLink {
     pub(super) source: Source,
     pub(super) sink: String,
     pub(super) on_full: Option<OnFull>,
+    /// The terms but for the policy.
+    pub(super) terms: Terms,
     pub(super) pointer: String,
 }
 
@@ -34,7 +40,8 @@ pub(super) fn read(entries: &[Node<'_>], modules: &[String]) -> (Vec<Link>, Vec<
             notes.push(Fault::at(&link.pointer, text));
         }
         let on_full = link.on_full.unwrap_or(default);
-        decided.push(Link { source: link.source.clone(), sink: link.sink.clone(), on_full });
+        let terms = Terms { on_full, ..link.terms.clone() };
+        decided.push(Link { source: link.source.clone(), sink: link.sink.clone(), terms });
     }
     if let Some((first, cycle)) = cycles::blocking(&links, modules) {
         findings.fault(
@@ -66,6 +73,9 @@ fn read_link(
         }
         policy
     });
+    let time_to_live = link.optional("time.to.live.ms").map(|node| node.milliseconds(LONGEST));
+    let redelivery_max = link.number("redelivery.max", REDELIVERIES, u64::from(Terms::REDELIVERY_MAX));
+    let dead_letter = link.optional("dead.letter");
     link.finish();
     let source = source.and_then(|node| match node.text()? {
         "*" => Some(Source::Every),
@@ -88,11 +98,30 @@ fn read_link(
         node.fault(format!("the link from `{source}` to `{sink}` stands at {first} already; remove one"));
         return None;
     }
-    let on_full = match on_full {
-        Some(read) => Some(read?),
-        None => None,
+    let dead_letter = dead_letter.map(|node| {
+        let name = existing(&node, node.text()?, modules)?;
+        if name == sink {
+            node.fault(format!("the module `{sink}` cannot get the messages that killed it; name another"));
+            return None;
+        }
+        Some(name)
+    });
+    let terms = Terms {
+        on_full: OnFull::default(),
+        time_to_live: all_or_nothing(time_to_live)?,
+        redelivery_max: u8::try_from(redelivery_max?).ok()?,
+        dead_letter: all_or_nothing(dead_letter)?,
     };
-    Some(OpenLink { source, sink, on_full, pointer: node.pointer.clone() })
+    let on_full = all_or_nothing(on_full)?;
+    Some(OpenLink { source, sink, on_full, terms, pointer: node.pointer.clone() })
+}
+
+/// A key that is missing is nothing, one that is wrong makes the link unusable.
+fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        Some(None) => None,
+        other => Some(other.flatten()),
+    }
 }
 
 fn existing(node: &Node<'_>, name: &str, modules: &[String]) -> Option<String> {

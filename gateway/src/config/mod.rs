@@ -5,6 +5,7 @@ pub(crate) mod fault;
 mod links;
 mod loader;
 mod modules;
+mod outprocess;
 pub(crate) mod reader;
 
 use std::fs;
@@ -13,23 +14,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sandgate_wire::Address;
+use sandgate_wire::link::{Beats, Window};
 use serde_json::Value;
 
-use crate::broker::Link;
+use crate::broker::{Capacity, Link};
 use crate::builtin::Builtin;
+use crate::dead_letters::DeadLetters;
 pub use fault::{ConfigError, Fault, Place};
 use reader::{Findings, Node};
 
-/// How many messages a module's inbox holds unless `queue.capacity` says otherwise.
-pub const QUEUE_CAPACITY: usize = 1024;
-
 /// A checked configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The modules, in the file's order. Names are unique.
     pub modules: Vec<ModuleConfig>,
     /// The links, in the file's order, with their policies decided.
     pub links: Vec<Link>,
+    /// The file for dead letters (`dead.letter.file`). Of a configuration that was loaded from a file, a
+    /// relative one is relative to that file.
+    pub dead_letter_file: PathBuf,
     /// Unknown keys, in the lenient mode.
     pub warnings: Vec<Fault>,
     /// Decisions worth knowing: links on a cycle that got a policy.
@@ -41,8 +44,8 @@ pub struct Config {
 pub struct ModuleConfig {
     /// Its name.
     pub name: String,
-    /// How many messages its inbox holds.
-    pub queue_capacity: usize,
+    /// How much its inbox holds (`queue.capacity`, `queue.bytes`).
+    pub queue: Capacity,
     /// What it is.
     pub kind: ModuleKind,
 }
@@ -53,7 +56,7 @@ pub enum ModuleKind {
     /// A module of the gateway's own.
     Builtin(Builtin),
     /// A module in another process.
-    Outprocess(OutprocessConfig),
+    Outprocess(Box<OutprocessConfig>),
 }
 
 /// A module in another process: V1's `outprocess` entrypoint.
@@ -69,6 +72,59 @@ pub struct OutprocessConfig {
     pub arguments: String,
     /// The host to start, when `activation.type` is `launch`.
     pub launch: Option<LaunchConfig>,
+    /// How the host link is used, if the host has it.
+    pub link: HostLinkConfig,
+}
+
+/// How a module's data goes to its host.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ChannelKind {
+    /// Over the host link with a host that offers it, else over V1's message channel (`auto`).
+    #[default]
+    Auto,
+    /// Over V1's message channel whatever the host offers (`pair`).
+    Pair,
+}
+
+/// How the host link is used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HostLinkConfig {
+    /// Whether it is used (`channel`).
+    pub channel: ChannelKind,
+    /// How often a host is asked whether it is there (`heartbeat.ms`).
+    pub heartbeat: Duration,
+    /// How long a host may be silent before it counts as hung (`hang.ms`); at least two heartbeats.
+    pub hang: Duration,
+    /// How many messages may be in flight to the host (`window`).
+    pub window: u32,
+    /// How many bytes may be (`window.bytes`).
+    pub window_bytes: u64,
+}
+
+impl Default for HostLinkConfig {
+    fn default() -> Self {
+        Self {
+            channel: ChannelKind::Auto,
+            heartbeat: Duration::from_millis(250),
+            hang: Duration::from_millis(900),
+            window: 256,
+            window_bytes: 32 << 20,
+        }
+    }
+}
+
+impl HostLinkConfig {
+    /// How a host's silence is noticed.
+    #[must_use]
+    pub fn beats(&self) -> Beats {
+        Beats { every: self.heartbeat, patience: self.hang }
+    }
+
+    /// What may be in flight.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        Window { messages: self.window, bytes: self.window_bytes }
+    }
 }
 
 /// A host process to start.
@@ -81,6 +137,27 @@ pub struct LaunchConfig {
     pub args: Vec<String>,
     /// How long it may take to exit after Destroy (`grace.period.ms`).
     pub grace: Duration,
+    /// When it is no longer started again.
+    pub restart: RestartConfig,
+}
+
+/// When a host that exits is no longer started again: after more than `max` exits within `window`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RestartConfig {
+    /// Exits (`restart.max`).
+    pub max: u32,
+    /// A host that has run for so long ran fine: when it exits it is started again at once (`restart.reset.ms`).
+    pub reset: Duration,
+    /// The time that they are counted in (`restart.window.ms`).
+    pub window: Duration,
+}
+
+impl Default for RestartConfig {
+    /// 20 in two minutes. The waits between launches grow to five seconds, so a host that exits at once has
+    /// come there within 81 seconds.
+    fn default() -> Self {
+        Self { max: 20, window: Duration::from_secs(120), reset: Duration::from_secs(10) }
+    }
 }
 
 impl Config {
@@ -96,7 +173,11 @@ impl Config {
                 _ => format!("cannot be read: {error}"),
             })])
         })?;
-        Self::parse(&bytes, lenient).map_err(failed)
+        let mut config = Self::parse(&bytes, lenient).map_err(failed)?;
+        if let Some(directory) = file.parent() {
+            config.dead_letter_file = directory.join(config.dead_letter_file);
+        }
+        Ok(config)
     }
 
     /// Checks a configuration's bytes.
@@ -129,22 +210,27 @@ impl Config {
     /// Every fault, at least one.
     pub fn check(document: &Value, lenient: bool) -> Result<Self, Vec<Fault>> {
         let findings = Findings::new(lenient);
-        let (modules, links, notes) = read(&Node::root(document, &findings));
+        let config = read(&Node::root(document, &findings));
         let (faults, warnings) = findings.into_parts();
-        if faults.is_empty() { Ok(Self { modules, links, warnings, notes }) } else { Err(faults) }
+        match config {
+            Some(config) if faults.is_empty() => Ok(Self { warnings, ..config }),
+            _ => Err(faults),
+        }
     }
 }
 
 /// Reads the document as far as it can be read; the findings say whether the result can be used.
-fn read(root: &Node<'_>) -> (Vec<ModuleConfig>, Vec<Link>, Vec<Fault>) {
-    let Some(top) = root.object() else { return Default::default() };
+fn read(root: &Node<'_>) -> Option<Config> {
+    let top = root.object()?;
     let loaders = loader::Loaders::read(top.optional("loaders"));
     let modules = top.required("modules", "write `\"modules\": []` for none").and_then(|node| node.array());
     let links = top.required("links", "write `\"links\": []` for none").and_then(|node| node.array());
+    let file = top.optional("dead.letter.file").map(|node| node.path());
     top.finish();
     let (modules, names) = modules::read(&modules.unwrap_or_default(), &loaders);
     let (links, notes) = links::read(&links.unwrap_or_default(), &names);
-    (modules, links, notes)
+    let dead_letter_file = file.unwrap_or_else(|| Some(PathBuf::from(DeadLetters::FILE)))?;
+    Some(Config { modules, links, dead_letter_file, warnings: Vec::new(), notes })
 }
 
 #[cfg(test)]

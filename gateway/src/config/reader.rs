@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -92,6 +93,16 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// A file's name.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        let text = self.text()?;
+        if text.contains('\0') {
+            self.fault("a file name cannot contain a NUL character; remove it");
+            return None;
+        }
+        Some(PathBuf::from(text))
+    }
+
     /// A whole number within bounds.
     pub(crate) fn number(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let Value::Number(number) = self.value else {
@@ -149,6 +160,21 @@ impl<'a> Object<'a> {
             self.node.fault(format!("`{key}` is missing; {mend}"));
         }
         value
+    }
+
+    /// A whole number within bounds, or the default for a missing one.
+    pub(crate) fn number(&self, key: &'static str, bounds: RangeInclusive<u64>, default: u64) -> Option<u64> {
+        self.optional(key).map_or(Some(default), |node| node.number(bounds))
+    }
+
+    /// A time in milliseconds, or the default for a missing one.
+    pub(crate) fn milliseconds(
+        &self,
+        key: &'static str,
+        bounds: RangeInclusive<u64>,
+        default: Duration,
+    ) -> Option<Duration> {
+        self.optional(key).map_or(Some(default), |node| node.milliseconds(bounds))
     }
 
     /// Declares a key that is known here and read elsewhere, or not at all.

@@ -1,3 +1,5 @@
+mod delivery;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -63,8 +65,8 @@ fn a_whole_configuration_is_read() {
     ];
     let links = [link("metrics", "alerts"), json!({"source": "*", "sink": "log", "on.full": "drop-newest"})];
     let config = Config::check(&document(&modules, &links), false).unwrap();
-    assert_eq!(config.modules[1].queue_capacity, 16);
-    assert_eq!(config.modules[0].queue_capacity, QUEUE_CAPACITY);
+    assert_eq!(config.modules[1].queue.messages, 16);
+    assert_eq!(config.modules[0].queue, Capacity::default());
     let ModuleKind::Outprocess(alerts) = &config.modules[1].kind else { panic!("no remote module") };
     assert_eq!(alerts.arguments, r#"{"threshold":0.8}"#);
     assert_eq!(alerts.timeout, Duration::from_millis(250));
@@ -72,9 +74,9 @@ fn a_whole_configuration_is_read() {
     assert_eq!(alerts.message, None);
     let launch = alerts.launch.as_ref().unwrap();
     assert_eq!((launch.grace, launch.args.len()), (Duration::from_secs(2), 2));
-    assert_eq!(config.links[0].on_full, OnFull::Block);
+    assert_eq!(config.links[0].terms.on_full, OnFull::Block);
     assert_eq!(config.links[1].source, Source::Every);
-    assert_eq!(config.links[1].on_full, OnFull::DropNewest);
+    assert_eq!(config.links[1].terms.on_full, OnFull::DropNewest);
 }
 
 #[test]
@@ -298,15 +300,15 @@ fn links_on_a_cycle_drop_their_oldest_unless_told_otherwise() {
     let modules = [hello("a"), hello("b"), hello("c"), hello("d")];
     let mut links = vec![link("a", "b"), link("b", "c"), link("c", "a"), link("c", "d")];
     let config = Config::check(&document(&modules, &links), false).unwrap();
-    let policies: Vec<_> = config.links.iter().map(|link| link.on_full).collect();
+    let policies: Vec<_> = config.links.iter().map(|link| link.terms.on_full).collect();
     assert_eq!(policies, [OnFull::DropOldest, OnFull::DropOldest, OnFull::DropOldest, OnFull::Block]);
     assert_eq!(config.notes.len(), 3);
 
     links[0]["on.full"] = json!("block");
     links[1]["on.full"] = json!("block");
     let config = Config::check(&document(&modules, &links), false).unwrap();
-    assert_eq!(config.links[0].on_full, OnFull::Block);
-    assert_eq!(config.links[2].on_full, OnFull::DropOldest);
+    assert_eq!(config.links[0].terms.on_full, OnFull::Block);
+    assert_eq!(config.links[2].terms.on_full, OnFull::DropOldest);
 
     links[2]["on.full"] = json!("block");
     check(&document(&modules, &links), "/links/0", &["a -> b -> c -> a", "drop-oldest"]);
@@ -378,6 +380,18 @@ fn any_json() -> impl Strategy<Value = Value> {
         "filename",
         "interval.ms",
         "queue.capacity",
+        "queue.bytes",
+        "time.to.live.ms",
+        "redelivery.max",
+        "dead.letter",
+        "dead.letter.file",
+        "channel",
+        "heartbeat.ms",
+        "hang.ms",
+        "window",
+        "window.bytes",
+        "restart.max",
+        "restart.window.ms",
     ];
     let texts = [
         "builtin",

@@ -55,7 +55,7 @@ fn add(gateway: &mut Gateway, name: &str, publish: u64, end: End) -> Arc<Mutex<u
 
 fn link(gateway: &Gateway, source: &str, sink: &str) {
     let source = Source::Module(source.into());
-    gateway.broker().add_link(Link { source, sink: sink.into(), on_full: OnFull::DropOldest }).unwrap();
+    gateway.broker().add_link(Link { source, sink: sink.into(), terms: OnFull::DropOldest.into() }).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +145,7 @@ async fn a_configuration_runs_until_it_is_told_to_stop() {
             }
         }
     };
-    run(config, logged).await.unwrap();
+    run(config, None, logged).await.unwrap();
     let entries: Vec<serde_json::Value> = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(entries.first().unwrap()["content"], "Log started");
     assert_eq!(entries.last().unwrap()["content"], "Log stopped");

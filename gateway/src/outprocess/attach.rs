@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_wire::channel::{Closed, PairError, Peer, SendError};
 use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
-use sandgate_wire::{Address, AddressError, Channel, Control, Create, EncodeError, Status};
+use sandgate_wire::link::Offer;
+use sandgate_wire::{Address, AddressError, Channel, Control, Create, EncodeError, Reply, Status};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -49,6 +50,12 @@ pub(super) enum Ended {
     Refused(Status),
     #[error("the host says that the module is gone: {0}")]
     Detached(Status),
+    #[error("the host hangs: it has said nothing for too long")]
+    Silent,
+    #[error("the host does not answer on the link that it has offered")]
+    Unreachable,
+    #[error("the host says that the module has ended")]
+    Failed,
     #[error("the channel was closed")]
     Closed,
     #[error("the module is being stopped")]
@@ -112,14 +119,16 @@ impl Attach {
     ///
     /// The first Create waits in the channel for the peer, so it goes out the moment the peer comes.
     /// While one is still there no other is put behind it.
-    pub(super) async fn create(&self, module: &str, retry: Duration) -> Result<(), Ended> {
+    ///
+    /// Gives the link that the host offers, if it is one of ours.
+    pub(super) async fn create(&self, module: &str, retry: Duration) -> Result<Option<Offer>, Ended> {
         loop {
             if self.control.statistics().waiting == 0 {
                 send(&*self.control, self.create.clone())?;
             }
             match timeout(retry, self.reply(module)).await {
-                Ok(Ok(Status::SUCCESS)) => return Ok(()),
-                Ok(Ok(status)) => return Err(Ended::Refused(status)),
+                Ok(Ok(reply)) if reply.status.is_success() => return Ok(self.offer(module, &reply)),
+                Ok(Ok(reply)) => return Err(Ended::Refused(reply.status)),
                 Ok(Err(ended)) => return Err(ended),
                 // No answer: once more.
                 Err(_) => {}
@@ -133,15 +142,40 @@ impl Attach {
         send(&*self.control, start)
     }
 
+    /// Whether the host that has answered is still there, as far as the control channel tells.
+    pub(super) fn has_its_host(&self) -> bool {
+        let peer = *self.control.peer().borrow();
+        peer.connected && peer.connections == 1
+    }
+
     /// Waits until the host ends the attach. A success is a late answer to a repeated Create.
     pub(super) async fn end(&self, module: &str) -> Ended {
         loop {
             match self.reply(module).await {
-                Ok(status) if status.is_success() => {}
-                Ok(status) => return Ended::Detached(status),
+                Ok(reply) if reply.status.is_success() => {}
+                Ok(reply) => return Ended::Detached(reply.status),
                 Err(ended) => return ended,
             }
         }
+    }
+
+    /// Like [`Attach::end`] for a module that is served over a link, by which alone its host is known to be
+    /// there: the control channel may come and go.
+    pub(super) async fn detached(&self, module: &str) -> Ended {
+        loop {
+            match self.next_reply(module).await {
+                Ok(reply) if reply.status.is_success() => {}
+                Ok(reply) => return Ended::Detached(reply.status),
+                Err(closed) => return closed.into(),
+            }
+        }
+    }
+
+    fn offer(&self, module: &str, reply: &Reply) -> Option<Offer> {
+        Offer::decode(&reply.extension).unwrap_or_else(|error| {
+            self.count_malformed(module, &error.to_string());
+            None
+        })
     }
 
     /// Asks the host to destroy the module, as far as a host is there to be asked.
@@ -165,26 +199,34 @@ impl Attach {
         self.malformed.load(Ordering::Relaxed)
     }
 
-    /// The next Reply's status, or the peer's end. What it said before it went comes first.
-    async fn reply(&self, module: &str) -> Result<Status, Ended> {
+    /// The next Reply, or the peer's end. What it said before it went comes first.
+    async fn reply(&self, module: &str) -> Result<Reply, Ended> {
         let mut peer = self.control.peer();
+        tokio::select! {
+            biased;
+            reply = self.next_reply(module) => Ok(reply?),
+            () = gone(&mut peer) => Err(Ended::HostGone),
+        }
+    }
+
+    /// The next Reply, from whoever is there.
+    async fn next_reply(&self, module: &str) -> Result<Reply, Closed> {
         loop {
-            let frame = tokio::select! {
-                biased;
-                frame = self.control.recv() => frame?,
-                () = gone(&mut peer) => return Err(Ended::HostGone),
-            };
-            let error = match Control::decode(&frame) {
-                Ok(Control::Reply(status)) => return Ok(status),
+            let error = match Control::decode(&self.control.recv().await?) {
+                Ok(Control::Reply(reply)) => return Ok(reply),
                 Ok(_) => "only a gateway sends this message".to_owned(),
                 Err(error) => error.to_string(),
             };
-            self.malformed.fetch_add(1, Ordering::Relaxed);
-            let event = self.burst.lock().unwrap_or_else(PoisonError::into_inner).event();
-            if let Some(suppressed) = event {
-                warn!(module, error, suppressed, "malformed control message from the host, ignored");
-            }
+            self.count_malformed(module, &error);
             tokio::task::coop::consume_budget().await;
+        }
+    }
+
+    fn count_malformed(&self, module: &str, error: &str) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
+        let event = self.burst.lock().unwrap_or_else(PoisonError::into_inner).event();
+        if let Some(suppressed) = event {
+            warn!(module, error, suppressed, "malformed control message from the host, ignored");
         }
     }
 }

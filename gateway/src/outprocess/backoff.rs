@@ -7,18 +7,20 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 /// Jitter adds up to as much again, so no wait is longer than five seconds.
 const LONGEST: Duration = Duration::from_millis(2500);
 const SHORTEST: Duration = Duration::from_millis(100);
-/// What ran for this long ran fine: the next failure is a first one.
-const FINE: Duration = Duration::from_secs(10);
-
-#[derive(Default)]
 pub(super) struct Backoff {
+    /// What ran for this long ran fine: the next failure is a first one.
+    fine: Duration,
     delays: Option<ExponentialBackoff>,
 }
 
 impl Backoff {
+    pub(super) fn new(fine: Duration) -> Self {
+        Self { fine, delays: None }
+    }
+
     /// The wait after something that ran for `lasted` has failed.
     pub(super) fn after(&mut self, lasted: Duration) -> Duration {
-        if lasted >= FINE {
+        if lasted >= self.fine {
             self.delays = None;
         }
         match &mut self.delays {
@@ -38,7 +40,8 @@ mod tests {
 
     #[test]
     fn waits_grow_to_five_seconds_and_begin_anew_after_a_good_run() {
-        let mut backoff = Backoff::default();
+        const FINE: Duration = Duration::from_secs(10);
+        let mut backoff = Backoff::new(FINE);
         assert_eq!(backoff.after(Duration::ZERO), Duration::ZERO);
         let second = backoff.after(Duration::ZERO);
         assert!(second >= SHORTEST && second <= 2 * SHORTEST);

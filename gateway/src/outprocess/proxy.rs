@@ -1,40 +1,50 @@
 //! The proxy of one remote module: attach, run, attach again, and the end.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use sandgate_wire::link::{Offer, Signal};
+
 use super::attach::{Attach, Ended, flush};
+use super::backlog::Backlog;
 use super::backoff::Backoff;
 use super::connector::Connector;
-use super::launcher::Launcher;
-use super::traffic::{Inbound, outbound};
-use crate::broker::{Attendance, Delivery, Inbox, Publisher};
-use crate::config::OutprocessConfig;
+use super::launched::Launched;
+use super::links::{JoinError, Links, Place};
+use super::over_pair;
+use super::presence::Presence;
+use super::tally::Tally;
+use crate::broker::{Inbox, Publisher};
+use crate::config::{ChannelKind, OutprocessConfig};
+use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Life, Module};
+use crate::status::{ModuleStatus, State};
 
 /// How long a stopping proxy goes on handing its inbox to a host.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(super) const DRAIN: Duration = Duration::from_secs(2);
+/// An attach to a host that is started elsewhere went fine if it lasted so long: the next one begins at once.
+const FINE: Duration = Duration::from_secs(1);
 /// How long Destroy, and what stands before it, may take to leave.
 const FLUSH: Duration = Duration::from_millis(500);
 /// How long a host that nobody waits for may publish after Destroy.
 const LINGER: Duration = Duration::from_millis(250);
-/// How long what a host sent before it went may take to be published.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long what a host sent before it went may take to be published, when the module is being stopped.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Stands for one remote module.
 pub struct Proxy<C> {
     config: OutprocessConfig,
     connector: C,
+    links: Links,
 }
 
 impl<C: Connector> Proxy<C> {
-    /// A proxy that has not begun to attach.
-    pub fn new(config: OutprocessConfig, connector: C) -> Self {
-        Self { config, connector }
+    /// A proxy that has not begun to attach. `links` are the gateway's, for all its proxies.
+    pub fn new(config: OutprocessConfig, connector: C, links: Links) -> Self {
+        Self { config, connector, links }
     }
 
     /// The longest that stopping can take.
@@ -49,225 +59,241 @@ impl<C: Connector> Module for Proxy<C> {
     /// Runs until the module is stopped. Whatever happens to the host, this does not end before that.
     fn run(self: Box<Self>, context: Context) -> Life {
         Box::pin(async move {
-            let launcher = self.config.launch.clone().map(|launch| {
-                let launcher = Launcher::start(context.name.clone(), launch.clone(), context.stop.clone());
-                (launcher, launch.grace)
-            });
-            let attendance = context.inbox.attendance();
+            let Self { config, connector, links } = *self;
+            let Context { name, publisher, mut inbox, dead_letters, status, stop } = context;
+            let launched = config
+                .launch
+                .clone()
+                .map(|launch| Launched::start(launch, config.link, links.clone(), &status, stop.clone()));
+            let presence = Presence::new(inbox.attendance());
             let mut running = Running {
-                config: self.config,
-                connector: self.connector,
-                launcher,
-                attendance,
-                pending: VecDeque::new(),
+                module: name,
+                config,
+                connector,
+                links,
+                dead_letters,
+                launched,
+                publisher,
+                presence,
+                status,
+                stop,
+                backlog: Backlog::default(),
                 tally: Tally::default(),
             };
-            let Context { name, publisher, mut inbox, stop } = context;
-            running.attach_until_stopped(&name, &publisher, &mut inbox, &stop).await;
+            running.attach_until_stopped(&mut inbox).await;
             // Not attached, or Destroy could not be sent: the host has nothing left to do.
             running.end_host(Duration::ZERO).await;
-            running.tally.lost_to_host += running.pending.len() as u64;
-            running.tally.report(&name);
+            running.finish();
             Ok(())
         })
     }
 }
 
-/// Sums over all attaches.
-#[derive(Default)]
-struct Tally {
-    attaches: u64,
-    sent: u64,
-    received: u64,
-    malformed: u64,
-    oversized: u64,
-    /// Connections that the host ended, or that a frame far over the limit ended.
-    lost_connections: u64,
-    /// Messages that were taken from the inbox and never handed to the transport.
-    lost_to_host: u64,
-    /// Messages that had arrived and could not be published before the end, or found no room.
-    lost_from_host: u64,
-}
-
-impl Tally {
-    fn add(&mut self, attach: &Attach, inbound: &Inbound) {
-        let (statistics, control) = (attach.message.statistics(), attach.control.statistics());
-        self.sent += statistics.sent;
-        self.received += statistics.received;
-        self.malformed += inbound.malformed() + attach.malformed();
-        self.oversized += statistics.oversized + control.oversized;
-        self.lost_connections += statistics.lost_connections + control.lost_connections;
-        self.lost_to_host += statistics.waiting;
-        self.lost_from_host += statistics.received.saturating_sub(inbound.handled()) + statistics.dropped;
-    }
-
-    fn report(&self, module: &str) {
-        let Self {
-            attaches,
-            sent,
-            received,
-            malformed,
-            oversized,
-            lost_connections,
-            lost_to_host,
-            lost_from_host,
-        } = self;
-        info!(
-            module,
-            attaches,
-            sent,
-            received,
-            malformed,
-            oversized,
-            lost_connections,
-            lost_to_host,
-            lost_from_host,
-            "channel statistics"
-        );
-    }
-}
-
-struct Running<C> {
-    config: OutprocessConfig,
+pub(super) struct Running<C> {
+    pub(super) module: String,
+    pub(super) config: OutprocessConfig,
     connector: C,
-    launcher: Option<(Launcher, Duration)>,
-    attendance: Attendance,
-    /// Taken from the inbox and not yet by a channel; the next host gets it first.
-    pending: VecDeque<Delivery>,
-    tally: Tally,
+    links: Links,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) launched: Option<Launched>,
+    pub(super) publisher: Publisher,
+    pub(super) presence: Presence,
+    pub(super) status: ModuleStatus,
+    pub(super) stop: CancellationToken,
+    /// Taken from the inbox and not done with; the next host gets it first.
+    pub(super) backlog: Backlog,
+    pub(super) tally: Tally,
 }
 
 impl<C: Connector> Running<C> {
-    async fn attach_until_stopped(
-        &mut self,
-        module: &str,
-        publisher: &Publisher,
-        inbox: &mut Inbox,
-        stop: &CancellationToken,
-    ) {
-        let mut backoff = Backoff::default();
+    async fn attach_until_stopped(&mut self, inbox: &mut Inbox) {
+        let restart = self.config.launch.as_ref().map(|launch| launch.restart);
+        let mut backoff = Backoff::new(restart.map_or(FINE, |restart| restart.reset));
+        let module = self.module.clone();
         if let Some(directory) = self.config.control.directory().filter(|directory| !directory.is_dir()) {
             let directory = directory.display();
             warn!(module, %directory, "no host can bind control.id: its directory does not exist; create it");
         }
-        while !stop.is_cancelled() {
-            self.attendance.set(false);
+        while !self.stop.is_cancelled() {
             let since = Instant::now();
             match Attach::open(&self.connector, &self.config) {
                 Ok(attach) => {
-                    let inbound = Inbound::default();
-                    let ended = self.serve(&attach, &inbound, module, publisher, inbox, stop).await;
-                    self.attendance.set(false);
-                    self.tally.add(&attach, &inbound);
+                    let ended = self.serve(&attach, inbox).await;
+                    self.presence.go();
+                    self.tally.add(&attach);
                     attach.close().await;
                     match ended {
                         // A host that was told Destroy goes, which is no news.
                         Ended::Stopped => return,
-                        _ if stop.is_cancelled() => return,
+                        _ if self.stop.is_cancelled() => return,
                         Ended::HostGone => warn!(module, "host gone"),
+                        Ended::Silent => {
+                            warn!(module, "the host hangs: nothing was heard of it for too long");
+                            // One that was launched is made anew; any other may wake up again.
+                            self.launched.iter().for_each(|launched| launched.relaunch("it hung"));
+                        }
                         other => warn!(module, reason = %other, "attach ended"),
                     }
+                    self.status.set(State::Restarting, ended.to_string());
                 }
-                Err(error) => error!(module, %error, "cannot attach"),
+                Err(error) => {
+                    error!(module, %error, "cannot attach");
+                    self.status.set(State::Absent, error.to_string());
+                }
             }
             // Counted from the attach, so a host that came after hours and died at once is a first one.
             let wait = backoff.after(since.elapsed());
             if !wait.is_zero() {
-                let _ = stop.run_until_cancelled(sleep(wait)).await;
+                let _ = self.stop.run_until_cancelled(sleep(wait)).await;
             }
         }
     }
 
     /// One attach, from Create to its end.
-    async fn serve(
-        &mut self,
-        attach: &Attach,
-        inbound: &Inbound,
-        module: &str,
-        publisher: &Publisher,
-        inbox: &mut Inbox,
-        stop: &CancellationToken,
-    ) -> Ended {
-        match stop.run_until_cancelled(attach.create(module, self.config.timeout)).await {
-            Some(Ok(())) => {}
+    async fn serve(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
+        let creating = attach.create(&self.module, self.config.timeout);
+        let offer = match self.stop.run_until_cancelled(creating).await {
+            Some(Ok(offer)) => offer,
             Some(Err(ended)) => return ended,
             None => {
-                self.farewell(attach).await;
+                self.farewell(attach, None).await;
                 return Ended::Stopped;
             }
-        }
+        };
         self.tally.attaches += 1;
-        info!(module, "attached");
+        let place = match offer {
+            Some(offer) if self.config.link.channel == ChannelKind::Auto => match self.join(&offer).await {
+                Ok(place) => Some(place),
+                // What is handed to V1's channels counts as delivered: not to a host that has gone meanwhile.
+                Err(JoinError::Unreachable) => return Ended::Unreachable,
+                Err(_) if !attach.has_its_host() => return Ended::HostGone,
+                Err(error) => {
+                    warn!(module = self.module, %error, "the host link is not used");
+                    None
+                }
+            },
+            _ => None,
+        };
+        match place {
+            Some(place) => {
+                info!(module = self.module, way = "host link", "attached");
+                self.serve_on_link(attach, place, inbox).await
+            }
+            None => {
+                info!(module = self.module, way = "pair", "attached");
+                self.serve_on_pair(attach, inbox).await
+            }
+        }
+    }
+
+    /// A place on the link that the host offers.
+    async fn join(&self, offer: &Offer) -> Result<Place, JoinError> {
+        let link = self.links.join(offer, self.config.link.beats()).await?;
+        Ok(link.open(offer.module, self.links.next_epoch(), self.config.link.window()))
+    }
+
+    async fn serve_on_pair(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
         if let Err(ended) = attach.start() {
             return ended;
         }
-        info!(module, "started");
-
-        let receiving = inbound.run(&*attach.message, publisher);
+        info!(module = self.module, "started");
+        self.status.set(State::Running, "");
+        let inbound = over_pair::Inbound::default();
+        let publisher = self.publisher.clone();
+        let receiving = inbound.run(&*attach.message, &publisher);
         tokio::pin!(receiving);
+        let (module, stop) = (self.module.clone(), self.stop.clone());
         let ended = {
-            let attendance = self.attendance.clone();
-            let presence = attend(attach, &attendance);
-            let sending = self.send_until_stopped(attach, inbox, stop);
+            let Self { presence, backlog, .. } = self;
+            let sending = send_over_pair(attach, inbox, backlog, &stop);
             tokio::select! {
-                ended = attach.end(module) => ended,
+                ended = attach.end(&module) => ended,
                 () = &mut receiving => Ended::Closed,
                 () = sending => Ended::Stopped,
-                ended = presence => ended,
+                ended = attend(attach, presence) => ended,
             }
         };
+        if ended == Ended::Stopped {
+            tokio::select! {
+                () = self.farewell(attach, None) => {}
+                () = &mut receiving => {}
+            }
+        }
         inbound.finish();
         // What it could not publish in this time is counted as lost.
         let _ = timeout(LAST_WORDS, receiving).await;
+        self.tally.add_inbound(attach, &inbound);
         ended
     }
 
-    /// Carries messages to the host until the inbox is closed and empty, then takes leave of the host.
-    async fn send_until_stopped(&mut self, attach: &Attach, inbox: &mut Inbox, stop: &CancellationToken) {
-        let too_late = async {
-            stop.cancelled().await;
-            sleep(DRAIN).await;
-        };
-        tokio::select! {
-            // A closed channel is noticed by the receiving side.
-            _ = outbound(inbox, &mut self.pending, &*attach.message) => {}
-            () = too_late => {}
-        }
-        stop.cancelled().await;
-        self.farewell(attach).await;
-    }
-
     /// Destroy, best effort, and time for the host to go. Nothing here waits without a bound.
-    async fn farewell(&self, attach: &Attach) {
-        flush(&*attach.message, Instant::now() + FLUSH).await;
-        if !attach.destroy() {
+    pub(super) async fn farewell(&self, attach: &Attach, place: Option<&Place>) {
+        match place {
+            // The link is the surer way: a control channel may be between two connections.
+            Some(place) => {
+                let (module, epoch) = (place.lane.module(), place.lane.epoch());
+                place.signal(Signal::Close { module, epoch });
+            }
+            None => flush(&*attach.message, Instant::now() + FLUSH).await,
+        }
+        let told = attach.destroy();
+        if !told && place.is_none() {
             return;
         }
         flush(&*attach.control, Instant::now() + FLUSH).await;
-        match &self.launcher {
-            Some((_, grace)) => self.end_host(*grace).await,
-            None => {
+        match (&self.launched, place) {
+            (Some(launched), _) => launched.stop().await,
+            (None, None) => {
                 let mut peer = attach.message.peer();
                 let gone = peer.wait_for(|peer| !peer.connected);
                 // Either way it is over: the host has gone, or has had its time.
                 let _ = timeout(LINGER, gone).await;
             }
+            // The serving side waits for the module's end, which the link tells.
+            (None, Some(_)) => {}
         }
     }
 
     async fn end_host(&self, grace: Duration) {
-        if let Some((launcher, _)) = &self.launcher {
-            launcher.stop(grace).await;
+        if let Some(launched) = &self.launched {
+            launched.end(grace).await;
         }
+    }
+
+    fn finish(mut self) {
+        while let Some(entry) = self.backlog.pop() {
+            self.tally.lost_to_host += 1;
+            entry.delivery.dropped();
+        }
+        self.tally.report(&self.module);
+        self.status.set(State::Stopped, "");
     }
 }
 
-/// Follows whether the host reads messages: while its message channel has no peer, nobody waits for
-/// room in the inbox. The channel connects again by itself.
-async fn attend(attach: &Attach, attendance: &Attendance) -> Ended {
+/// Carries messages to the host until the module is to stop and the inbox is empty, or it takes too long.
+async fn send_over_pair(attach: &Attach, inbox: &mut Inbox, backlog: &mut Backlog, stop: &CancellationToken) {
+    let too_late = async {
+        stop.cancelled().await;
+        sleep(DRAIN).await;
+    };
+    tokio::select! {
+        // A closed channel is noticed by the receiving side.
+        _ = over_pair::outbound(inbox, backlog, &*attach.message) => {}
+        () = too_late => {}
+    }
+    stop.cancelled().await;
+}
+
+/// Follows whether the host reads messages. The message channel connects again by itself.
+async fn attend(attach: &Attach, presence: &mut Presence) -> Ended {
     let mut peer = attach.message.peer();
     loop {
-        attendance.set(peer.borrow_and_update().connected);
+        let connected = peer.borrow_and_update().connected;
+        if connected {
+            presence.come()
+        } else {
+            presence.go()
+        }
         if peer.changed().await.is_err() {
             return Ended::Closed;
         }

@@ -11,13 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::broker::{Broker, Inbox, Link, OnFull, Publisher, Source};
-use crate::config::{LaunchConfig, OutprocessConfig};
+use crate::config::{HostLinkConfig, LaunchConfig, OutprocessConfig, RestartConfig};
+use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Module};
+use crate::status::ModuleStatus;
 
 /// Hands out channels in memory and their other ends to the test, two for each attach.
-struct Memory {
-    hosts: mpsc::UnboundedSender<Box<dyn Channel>>,
-    capacity: usize,
+pub(super) struct Memory {
+    pub(super) hosts: mpsc::UnboundedSender<Box<dyn Channel>>,
+    pub(super) capacity: usize,
 }
 
 impl Connector for Memory {
@@ -29,17 +31,17 @@ impl Connector for Memory {
 }
 
 /// A module host as the test plays it.
-struct Host {
-    message: Box<dyn Channel>,
-    control: Box<dyn Channel>,
+pub(super) struct Host {
+    pub(super) message: Box<dyn Channel>,
+    pub(super) control: Box<dyn Channel>,
 }
 
 impl Host {
-    async fn control(&self) -> Control {
+    pub(super) async fn control(&self) -> Control {
         Control::decode(&self.control.recv().await.unwrap()).unwrap()
     }
 
-    async fn create(&self) -> Create {
+    pub(super) async fn create(&self) -> Create {
         match self.control().await {
             Control::Create(create) => create,
             other => panic!("{other:?} where Create was expected"),
@@ -47,7 +49,7 @@ impl Host {
     }
 
     fn reply(&self, status: Status) {
-        self.control.try_send(Control::Reply(status).encode().unwrap()).unwrap();
+        self.control.try_send(Control::Reply(status.into()).encode().unwrap()).unwrap();
     }
 
     /// Create, Reply, Start.
@@ -73,19 +75,24 @@ struct Bench {
     hosts: mpsc::UnboundedReceiver<Box<dyn Channel>>,
 }
 
-fn config(launch: Option<LaunchConfig>) -> OutprocessConfig {
+pub(super) fn config(launch: Option<LaunchConfig>) -> OutprocessConfig {
     OutprocessConfig {
         control: "/tmp/test.control".parse().unwrap(),
         message: Some("/tmp/test.message".parse().unwrap()),
         timeout: Duration::from_secs(1),
         arguments: "\"X\"".into(),
         launch,
+        link: HostLinkConfig::default(),
     }
 }
 
 fn bench(queue: usize, channel: usize) -> Bench {
     let (sender, hosts) = mpsc::unbounded_channel();
-    bench_with(queue, Proxy::new(config(None), Memory { hosts: sender, capacity: channel }), hosts)
+    bench_with(
+        queue,
+        Proxy::new(config(None), Memory { hosts: sender, capacity: channel }, Links::default()),
+        hosts,
+    )
 }
 
 fn bench_with<C: Connector>(
@@ -100,10 +107,17 @@ fn bench_with<C: Connector>(
     let (_, other) = broker.add_module("other", 1024).unwrap();
     for (source, sink) in [("source", "remote"), ("source", "other"), ("remote", "sink")] {
         let source = Source::Module(source.into());
-        broker.add_link(Link { source, sink: sink.into(), on_full: OnFull::Block }).unwrap();
+        broker.add_link(Link { source, sink: sink.into(), terms: OnFull::Block.into() }).unwrap();
     }
     let stop = CancellationToken::new();
-    let context = Context { name: "remote".into(), publisher, inbox, stop: stop.clone() };
+    let context = Context {
+        name: "remote".into(),
+        publisher,
+        inbox,
+        dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        status: ModuleStatus::new("remote", "test"),
+        stop: stop.clone(),
+    };
     let life = tokio::spawn(async move { Box::new(proxy).run(context).await.unwrap() });
     Bench { broker, source, sink, other, stop, life, hosts }
 }
@@ -127,11 +141,11 @@ impl Bench {
     }
 }
 
-fn message(number: u64) -> Message {
+pub(super) fn message(number: u64) -> Message {
     Message::new(&[("k", "v")], number.to_be_bytes()).unwrap()
 }
 
-fn number(message: &Message) -> u64 {
+pub(super) fn number(message: &Message) -> u64 {
     u64::from_be_bytes(message.content().try_into().unwrap())
 }
 
@@ -172,7 +186,7 @@ async fn messages_flow_both_ways_in_order() {
     for index in 0..500 {
         host.message.send(message(index).frame().clone()).await.unwrap();
         let delivery = bench.sink.recv().await.unwrap();
-        assert_eq!((number(&delivery.message), delivery.route.source()), (index, "remote"));
+        assert_eq!((number(&delivery.message), delivery.route().source()), (index, "remote"));
     }
 }
 
@@ -365,7 +379,7 @@ async fn an_attach_that_cannot_begin_is_tried_again() {
     let (sender, hosts) = mpsc::unbounded_channel();
     let memory = Memory { hosts: sender, capacity: 8 };
     let connector = Reluctant { failures: Arc::new(Mutex::new(5)), memory };
-    let mut bench = bench_with(8, Proxy::new(config(None), connector), hosts);
+    let mut bench = bench_with(8, Proxy::new(config(None), connector, Links::default()), hosts);
     bench.host().await.serve().await;
 }
 
@@ -374,11 +388,16 @@ async fn a_launched_host_is_ended_although_it_never_attached() {
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("mark");
     let script = format!("echo > {}; exec sleep 600", mark.display());
-    let launch =
-        LaunchConfig { path: "sh".into(), args: vec!["-c".into(), script], grace: Duration::from_secs(3600) };
+    let launch = LaunchConfig {
+        path: "sh".into(),
+        args: vec!["-c".into(), script],
+        grace: Duration::from_secs(3600),
+        restart: RestartConfig::default(),
+    };
     let mut config = config(Some(launch));
     config.control = Address::from_path(&directory.path().join("control")).unwrap();
-    let bench = bench_with(8, Proxy::new(config, PairConnector), mpsc::unbounded_channel().1);
+    let bench =
+        bench_with(8, Proxy::new(config, PairConnector, Links::default()), mpsc::unbounded_channel().1);
     while !mark.exists() {
         sleep(Duration::from_millis(5)).await;
     }
@@ -394,7 +413,8 @@ async fn over_nng_a_host_may_come_late_and_come_back() {
     config.control = Address::from_path(&directory.path().join("control")).unwrap();
     config.message = None;
     let control = config.control.clone();
-    let mut bench = bench_with(64, Proxy::new(config, PairConnector), mpsc::unbounded_channel().1);
+    let mut bench =
+        bench_with(64, Proxy::new(config, PairConnector, Links::default()), mpsc::unbounded_channel().1);
     let options = PairOptions { frame_max: 1 << 20, capacity: 64 };
     let mut uris = Vec::new();
     for round in 0..2 {
@@ -435,7 +455,7 @@ async fn malformed_frames_are_counted() {
         let frame = if index < 7 { Bytes::from_static(b"nonsense") } else { good };
         host.try_send(frame).unwrap();
     }
-    let inbound = traffic::Inbound::default();
+    let inbound = over_pair::Inbound::default();
     inbound.finish();
     inbound.run(&ours, &publisher).await;
     assert_eq!((inbound.handled(), inbound.malformed()), (10, 7));

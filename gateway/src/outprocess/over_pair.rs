@@ -1,5 +1,5 @@
-//! The hot paths: from the inbox to the host, and from the host to the broker. Per message there is no
-//! allocation and no logging here.
+//! Messages over V1's message channel: handed over is done. Per message there is no allocation and no
+//! logging here.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -10,28 +10,37 @@ use sandgate_wire::channel::{Closed, SendError};
 use sandgate_wire::{Channel, Message};
 use tracing::warn;
 
-use crate::broker::{Delivery, Inbox, Publisher};
+use super::backlog::Backlog;
+use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 
 /// Messages that are taken from the inbox at a time. They stay the proxy's until the channel takes
 /// them, and outlive the attach.
 const BATCH: usize = 64;
 
-/// Carries messages from the inbox to the channel until the inbox is closed and empty.
+/// Carries messages from the inbox to the channel until the inbox is closed and empty. What the channel has
+/// taken counts as delivered: V1 tells no more.
 pub(super) async fn outbound(
     inbox: &mut Inbox,
-    batch: &mut VecDeque<Delivery>,
+    backlog: &mut Backlog,
     channel: &dyn Channel,
 ) -> Result<(), Closed> {
+    let mut batch = VecDeque::new();
     loop {
-        while let Some(delivery) = batch.front() {
-            match channel.try_send(delivery.message.frame().clone()) {
-                Ok(()) => drop(batch.pop_front()),
+        while let Some(entry) = backlog.front() {
+            if entry.is_expired() {
+                backlog.pop().into_iter().for_each(|entry| entry.delivery.expired());
+                continue;
+            }
+            match channel.try_send(entry.delivery.message.frame().clone()) {
+                Ok(()) => backlog.pop().into_iter().for_each(|entry| entry.delivery.delivered()),
                 Err(SendError::Full(_)) => poll_fn(|context| channel.poll_ready(context)).await?,
                 Err(SendError::Closed) => return Err(Closed),
             }
         }
-        match inbox.recv_batch(batch, BATCH).await {
+        let taken = inbox.recv_unsettled_batch(&mut batch, BATCH).await;
+        batch.drain(..).for_each(|delivery| backlog.push(delivery));
+        match taken {
             0 => return Ok(()),
             // There may be more at once: let the other direction have its turn.
             BATCH => tokio::task::yield_now().await,

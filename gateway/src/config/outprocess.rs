@@ -1,0 +1,190 @@
+//! The entrypoint of a module in another process.
+
+use std::collections::HashMap;
+use std::env;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandgate_wire::limits::{CONTROL_MAX, SOCKET_PATH_MAX};
+use sandgate_wire::{Address, Control, Create};
+
+use super::fault::suggestion;
+use super::reader::{LONGEST, Node, Object};
+use super::{ChannelKind, HostLinkConfig, LaunchConfig, OutprocessConfig, RestartConfig};
+use crate::outprocess::MADE_UP_NAME_LENGTH;
+
+const RETRY: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(3);
+const ACTIVATIONS: [&str; 2] = ["none", "launch"];
+const CHANNELS: [&str; 2] = ["auto", "pair"];
+/// From a load that can be felt to a death that is seen too late, in milliseconds.
+const HEARTBEATS: RangeInclusive<u64> = 10..=60_000;
+const HANGS: RangeInclusive<u64> = 20..=600_000;
+const WINDOW_MAX: u64 = 1 << 16;
+const WINDOW_BYTES: RangeInclusive<u64> = 1 << 16..=1 << 30;
+const RESTARTS_MAX: u64 = 10_000;
+
+/// Addresses in use, and where they stand.
+pub(super) type Addresses = HashMap<Address, String>;
+
+pub(super) fn read_outprocess(
+    entrypoint: Object<'_>,
+    args: Option<Node<'_>>,
+    addresses: &mut Addresses,
+) -> Option<OutprocessConfig> {
+    let activation = entrypoint.required("activation.type", "write `none` or `launch`").and_then(|node| {
+        let text = node.text()?;
+        if !ACTIVATIONS.contains(&text) {
+            let hint = suggestion(text, ACTIVATIONS);
+            node.fault(format!("unknown activation `{text}`{hint}; write `none` or `launch`"));
+            return None;
+        }
+        Some(text)
+    });
+    let control_node = entrypoint.required("control.id", "give the socket path of the control channel");
+    let message_node = entrypoint.optional("message.id");
+    let timeout = entrypoint.milliseconds("timeout", LONGEST, RETRY);
+    let link = read_host_link(&entrypoint);
+    let launch_node = entrypoint.optional("launch");
+    if activation == Some("launch") && launch_node.is_none() {
+        entrypoint.node.fault(
+            "`launch` is missing, which activation.type `launch` needs; write {\"path\": \"PROGRAM\", \"args\": []}",
+        );
+    }
+    entrypoint.finish();
+
+    let launch = launch_node.as_ref().map(read_launch);
+    let control = control_node.as_ref().and_then(|node| read_address(node, addresses));
+    let message = message_node.as_ref().map(|node| read_address(node, addresses));
+    if let (Some(node), Some(address), None) = (&control_node, &control, &message) {
+        check_made_up_address(node, address);
+    }
+    let arguments = args.and_then(|node| read_arguments(&node))?;
+    let launch = match activation? {
+        // V1 ignores the launch object here too; its faults are told all the same.
+        "none" => None,
+        _ => Some(launch??),
+    };
+    let message = match message {
+        Some(read) => Some(read?),
+        None => None,
+    };
+    Some(OutprocessConfig { control: control?, message, timeout: timeout?, arguments, launch, link: link? })
+}
+
+/// What the entrypoint says about the host link.
+fn read_host_link(entrypoint: &Object<'_>) -> Option<HostLinkConfig> {
+    let default = HostLinkConfig::default();
+    let channel = entrypoint.optional("channel").map(|node| match node.text()? {
+        "auto" => Some(ChannelKind::Auto),
+        "pair" => Some(ChannelKind::Pair),
+        other => {
+            let hint = suggestion(other, CHANNELS);
+            node.fault(format!("unknown channel `{other}`{hint}; write `auto` or `pair`"));
+            None
+        }
+    });
+    let heartbeat = entrypoint.milliseconds("heartbeat.ms", HEARTBEATS, default.heartbeat);
+    let shortest = 2 * heartbeat.unwrap_or(default.heartbeat);
+    let hang = entrypoint.optional("hang.ms").map(|node| {
+        let hang = node.milliseconds(HANGS)?;
+        if hang < shortest {
+            let shortest = shortest.as_millis();
+            node.fault(format!("must be at least twice `heartbeat.ms`, so at least {shortest}"));
+            return None;
+        }
+        Some(hang)
+    });
+    let window = entrypoint.number("window", 1..=WINDOW_MAX, u64::from(default.window));
+    let window_bytes = entrypoint.number("window.bytes", WINDOW_BYTES, default.window_bytes);
+    Some(HostLinkConfig {
+        channel: channel.unwrap_or(Some(default.channel))?,
+        heartbeat: heartbeat?,
+        hang: hang.unwrap_or(Some(default.hang.max(shortest)))?,
+        window: u32::try_from(window?).ok()?,
+        window_bytes: window_bytes?,
+    })
+}
+
+fn read_address(node: &Node<'_>, addresses: &mut Addresses) -> Option<Address> {
+    let text = node.text()?;
+    match text.parse::<Address>() {
+        Ok(address) => {
+            if let Some(first) = addresses.insert(address.clone(), node.pointer.clone()) {
+                node.fault(format!(
+                    "`{text}` is the address at {first} already; every channel needs its own"
+                ));
+            }
+            Some(address)
+        }
+        Err(error) => {
+            node.fault(error.to_string());
+            None
+        }
+    }
+}
+
+/// Without `message.id` the message channel gets a socket in this machine's temporary directory.
+fn check_made_up_address(node: &Node<'_>, control: &Address) {
+    if control.path().is_none() {
+        node.fault(
+            "a control channel over tcp needs a `message.id` too, since a made-up message channel is a socket \
+             file of this machine; write `\"message.id\": \"tcp://HOST:PORT\"`",
+        );
+        return;
+    }
+    let length = env::temp_dir().as_os_str().len() + 1 + MADE_UP_NAME_LENGTH;
+    if length > SOCKET_PATH_MAX {
+        node.fault(format!(
+            "without `message.id` the message channel is a socket in {}, whose path would have {length} \
+             bytes where the system allows {SOCKET_PATH_MAX}; give a `message.id`, or set TMPDIR to a shorter path",
+            env::temp_dir().display()
+        ));
+    }
+}
+
+/// The text that goes into Create. Checked here, because a Create that is too large can never be sent.
+fn read_arguments(node: &Node<'_>) -> Option<String> {
+    let arguments = node.value.to_string();
+    let longest = Create { uri: "x".repeat(SOCKET_PATH_MAX + 6), arguments: arguments.clone() };
+    if let Err(error) = Control::Create(longest).encode() {
+        node.fault(format!(
+            "{error}; a Create message holds up to {CONTROL_MAX} bytes, so pass a file's name"
+        ));
+        return None;
+    }
+    Some(arguments)
+}
+
+fn read_launch(node: &Node<'_>) -> Option<LaunchConfig> {
+    let launch = node.object()?;
+    let path = launch.required("path", "give the program to start");
+    let args = launch.optional("args");
+    let grace = launch.milliseconds("grace.period.ms", 0..=*LONGEST.end(), GRACE);
+    let default = RestartConfig::default();
+    let max = launch.number("restart.max", 0..=RESTARTS_MAX, u64::from(default.max));
+    let window = launch.milliseconds("restart.window.ms", LONGEST, default.window);
+    let reset = launch.milliseconds("restart.reset.ms", 0..=*LONGEST.end(), default.reset);
+    launch.finish();
+    let path = path.as_ref().and_then(read_program_text);
+    let args = match args {
+        Some(node) => node.array()?.iter().map(read_program_text).collect::<Vec<_>>(),
+        None => Vec::new(),
+    };
+    let args: Option<Vec<_>> = args.into_iter().collect();
+    let restart = RestartConfig { max: u32::try_from(max?).ok()?, window: window?, reset: reset? };
+    Some(LaunchConfig { path: PathBuf::from(path?), args: args?, grace: grace?, restart })
+}
+
+/// A text that can be handed to a program.
+fn read_program_text(node: &Node<'_>) -> Option<String> {
+    // An empty argument is odd but possible.
+    let text =
+        if node.value.as_str() == Some("") && !node.pointer.ends_with("/path") { "" } else { node.text()? };
+    if text.contains('\0') {
+        node.fault("contains a NUL character, which ends a text for a program; remove it");
+        return None;
+    }
+    Some(text.to_owned())
+}

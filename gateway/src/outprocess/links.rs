@@ -1,0 +1,378 @@
+//! The gateway's ends of host links: one for each host process, shared by the proxies of its modules.
+//!
+//! A link outlives its connections. When one is dropped while both processes live, it is made again and the
+//! lanes go on where they were. It ends when the host refuses a connection, which is what the socket of a
+//! dead process does, when the host says nothing for too long, or when its only connection was inherited.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sandgate_wire::link::{
+    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, Offer, Side, Signal, Versions, Window, carry,
+    greet,
+};
+use thiserror::Error;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
+
+/// How long a host may take to connect, to greet, and a launched one to appear.
+const JOIN: Duration = Duration::from_secs(2);
+/// The wait before a dropped connection is made again; longer when the last one did not hold.
+const RECONNECT: Duration = Duration::from_millis(5);
+const RECONNECT_LONGEST: Duration = Duration::from_millis(100);
+/// A connection that held so long was a good one.
+const GOOD: Duration = Duration::from_secs(1);
+/// Signals of one module that wait for its proxy.
+const SIGNALS: usize = 64;
+
+/// All links of a gateway. Cloning shares them.
+#[derive(Clone, Default)]
+pub struct Links {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Which process this is, to hosts.
+    instance: Instance,
+    hosts: Mutex<HashMap<Instance, Weak<Host>>>,
+    joining: Mutex<()>,
+    /// The newest epoch. Those of a module only grow, also when another proxy takes its place.
+    epoch: AtomicU32,
+    /// A launched host has greeted.
+    adopted: Notify,
+}
+
+/// The link to one host process. Cloning shares it; it ends with the last clone.
+#[derive(Clone)]
+pub(super) struct HostLink {
+    host: Arc<Host>,
+}
+
+struct Host {
+    lanes: Lanes,
+    state: watch::Sender<LinkState>,
+    /// Who is told of a lane's signals.
+    proxies: Mutex<HashMap<(u32, u32), mpsc::Sender<Signal>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How a link is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LinkState {
+    Connecting,
+    Connected,
+    /// The host has ended, or will have nothing to do with this gateway.
+    Gone,
+    /// The host has said nothing for too long.
+    Silent,
+    /// The address that it gave leads nowhere: it is on another machine, or another user's.
+    Elsewhere,
+}
+
+/// Why a host's offer was of no use.
+#[derive(Debug, Error)]
+pub(super) enum JoinError {
+    #[error("the host speaks versions {theirs} of the link, this gateway {ours}")]
+    Versions { ours: Versions, theirs: Versions },
+    #[error("the host's address is not to be found on this machine, or not for this user")]
+    Elsewhere,
+    /// It may have died, or be too slow. Nothing may be handed to it by V1's channels, where it would be lost.
+    #[error("the host does not answer on the link")]
+    Unreachable,
+}
+
+/// One attached module's place on a link. Dropping it takes the lane off the link.
+pub(super) struct Place {
+    pub(super) lane: Lane,
+    pub(super) signals: mpsc::Receiver<Signal>,
+    link: HostLink,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let (hosts, joining, adopted) = (Mutex::default(), Mutex::default(), Notify::new());
+        let epoch = AtomicU32::default();
+        Self { instance: Instance::random(), hosts, joining, epoch, adopted }
+    }
+}
+
+impl Links {
+    fn hosts(&self) -> MutexGuard<'_, HashMap<Instance, Weak<Host>>> {
+        // Nothing below can panic half-way through a change.
+        self.shared.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn greeting(&self) -> Greeting {
+        Greeting::ours(self.shared.instance)
+    }
+
+    /// The epoch of another attach.
+    pub(super) fn next_epoch(&self) -> u32 {
+        self.shared.epoch.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    fn find(&self, instance: Instance) -> Option<HostLink> {
+        let host = self.hosts().get(&instance)?.upgrade()?;
+        let alive = matches!(*host.state.borrow(), LinkState::Connecting | LinkState::Connected);
+        alive.then_some(HostLink { host })
+    }
+
+    fn register(&self, instance: Instance) -> HostLink {
+        let link = HostLink { host: Arc::new(Host::new()) };
+        let mut hosts = self.hosts();
+        hosts.retain(|_, host| host.strong_count() > 0);
+        hosts.insert(instance, Arc::downgrade(&link.host));
+        link
+    }
+
+    /// The link to the host, and whether it is a new one. Of proxies that come at once, one makes it: a host
+    /// takes one connection of a gateway.
+    pub(super) fn find_or_register(&self, instance: Instance) -> (HostLink, bool) {
+        let _one_at_a_time = self.shared.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.find(instance) {
+            Some(link) => (link, false),
+            None => (self.register(instance), true),
+        }
+    }
+
+    /// The link to the host that has made this offer: the one that is there, or a new one.
+    pub(super) async fn join(&self, offer: &Offer, beats: Beats) -> Result<HostLink, JoinError> {
+        if Versions::OURS.agree(offer.versions).is_none() {
+            return Err(JoinError::Versions { ours: Versions::OURS, theirs: offer.versions });
+        }
+        let link = match &offer.address {
+            Some(address) => {
+                let (link, new) = self.find_or_register(offer.host);
+                if new {
+                    let (host, address) = (Arc::downgrade(&link.host), address.clone());
+                    let keeping = keep(host, address, offer.host, self.greeting(), beats);
+                    link.host.runs(tokio::spawn(keeping));
+                }
+                link
+            }
+            None => self.wait_for(offer.host).await.ok_or(JoinError::Unreachable)?,
+        };
+        let mut state = link.host.state.subscribe();
+        let settled = state.wait_for(|state| *state != LinkState::Connecting);
+        match timeout(JOIN, settled).await.map(|state| state.map(|state| *state)) {
+            Ok(Ok(LinkState::Connected)) => Ok(link),
+            Ok(Ok(LinkState::Elsewhere)) => Err(JoinError::Elsewhere),
+            _ => Err(JoinError::Unreachable),
+        }
+    }
+
+    /// Waits until the launched host of this instance has greeted.
+    async fn wait_for(&self, instance: Instance) -> Option<HostLink> {
+        let waiting = async {
+            loop {
+                let adopted = self.shared.adopted.notified();
+                if let Some(link) = self.find(instance) {
+                    return link;
+                }
+                adopted.await;
+            }
+        };
+        timeout(JOIN, waiting).await.ok()
+    }
+
+    /// Takes the gateway's end of the connection that a launched host was started with. The link lives as
+    /// long as what is given back.
+    pub(super) async fn adopt(&self, stream: StdUnixStream, beats: Beats) -> Option<HostLink> {
+        let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+        let mut stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                warn!(%error, "the descriptor for a launched host cannot be used");
+                return None;
+            }
+        };
+        // A V1 host never greets; its end closes with it.
+        let agreed = match greet(&mut stream, &self.greeting()).await {
+            Ok(agreed) => agreed,
+            Err(error) => {
+                debug!(%error, "the launched host does not use the host link");
+                return None;
+            }
+        };
+        let link = self.register(agreed.peer);
+        link.host.state.send_replace(LinkState::Connected);
+        let host = Arc::downgrade(&link.host);
+        link.host.runs(tokio::spawn(async move {
+            let reason = run(&host, stream, agreed, beats).await;
+            finish(&host, &reason, false);
+        }));
+        self.shared.adopted.notify_waiters();
+        Some(link)
+    }
+}
+
+impl Host {
+    fn new() -> Self {
+        Self {
+            lanes: Lanes::new(),
+            state: watch::channel(LinkState::Connecting).0,
+            proxies: Mutex::default(),
+            task: Mutex::default(),
+        }
+    }
+
+    fn proxies(&self) -> MutexGuard<'_, HashMap<(u32, u32), mpsc::Sender<Signal>>> {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn runs(&self, task: JoinHandle<()>) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    fn dispatch(&self, signal: Signal) {
+        if let Signal::Bye { reason } = &signal {
+            info!(reason, "the host ends the link");
+        }
+        let Some(address) = signal.lane() else { return };
+        let proxy = self.proxies().get(&address).cloned();
+        // A proxy that is behind has older news to look at; the newest state comes again with the next change.
+        if let Some(Err(error)) = proxy.map(|proxy| proxy.try_send(signal)) {
+            debug!(%error, "a signal of a host was not taken");
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+impl HostLink {
+    /// Puts a module on the link.
+    pub(super) fn open(&self, module: u32, epoch: u32, window: Window) -> Place {
+        let (sender, signals) = mpsc::channel(SIGNALS);
+        self.host.proxies().insert((module, epoch), sender);
+        let lane = Lane::new(module, epoch, window);
+        self.host.lanes.add(&lane);
+        Place { lane, signals, link: self.clone() }
+    }
+}
+
+impl Place {
+    /// How the link is.
+    pub(super) fn state(&self) -> watch::Receiver<LinkState> {
+        self.link.host.state.subscribe()
+    }
+
+    /// Says something to the host. False when there is no room for it.
+    pub(super) fn signal(&self, signal: Signal) -> bool {
+        self.link.host.lanes.signal(signal).is_ok()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let (module, epoch) = (self.lane.module(), self.lane.epoch());
+        self.link.host.lanes.remove(module, epoch);
+        self.link.host.proxies().remove(&(module, epoch));
+    }
+}
+
+/// Keeps a link connected until its host is gone.
+async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greeting, beats: Beats) {
+    let mut bad = 0;
+    let mut reached = false;
+    let reason = loop {
+        let connected = timeout(JOIN, connect(&address, instance, &mine)).await;
+        let (stream, agreed) = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => break error,
+            Err(_) => break LinkError::Silent(JOIN),
+        };
+        reached = true;
+        match host.upgrade() {
+            Some(host) => drop(host.state.send_replace(LinkState::Connected)),
+            None => return,
+        }
+        let begun = Instant::now();
+        match run(&host, stream, agreed, beats).await {
+            reason @ (LinkError::Closed | LinkError::Broken(_) | LinkError::Replaced) => {
+                bad = if begun.elapsed() < GOOD { bad + 1 } else { 0 };
+                debug!(%reason, "host link dropped; it is made again");
+            }
+            // The host hangs, or it is none that one could talk to.
+            reason => break reason,
+        }
+        sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
+    };
+    finish(&host, &reason, !reached && leads_nowhere(&reason));
+}
+
+/// Whether no host can ever have listened at the address, as far as this process can see.
+fn leads_nowhere(reason: &LinkError) -> bool {
+    let LinkError::Broken(error) = reason else { return false };
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::InvalidInput
+    )
+}
+
+/// Connects and makes sure that it is the same host process.
+async fn connect(
+    address: &str,
+    instance: Instance,
+    mine: &Greeting,
+) -> Result<(UnixStream, Agreed), LinkError> {
+    let mut stream = UnixStream::connect(address).await?;
+    let own = rustix::process::geteuid().as_raw();
+    let owner = stream.peer_cred()?.uid();
+    if owner != own && owner != 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket is another user's").into());
+    }
+    let agreed = greet(&mut stream, mine).await?;
+    if agreed.peer != instance {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another host is there now").into());
+    }
+    Ok((stream, agreed))
+}
+
+/// Carries one connection to its end.
+async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats) -> LinkError {
+    let Some(lanes) = host.upgrade().map(|host| host.lanes.clone()) else { return LinkError::Closed };
+    let (sender, mut signals) = mpsc::channel(SIGNALS);
+    let carrying = carry(stream, &agreed, Side::Gateway, &lanes, &sender, beats);
+    let dispatching = async {
+        while let Some(signal) = signals.recv().await {
+            if let Some(host) = host.upgrade() {
+                host.dispatch(signal);
+            }
+        }
+    };
+    let reason = tokio::select! {
+        reason = carrying => reason,
+        () = dispatching => LinkError::Closed,
+    };
+    // What the host said last.
+    while let Ok(signal) = signals.try_recv() {
+        host.upgrade().iter().for_each(|host| host.dispatch(signal.clone()));
+    }
+    reason
+}
+
+fn finish(host: &Weak<Host>, reason: &LinkError, elsewhere: bool) {
+    let Some(host) = host.upgrade() else { return };
+    debug!(%reason, "host link ended");
+    host.state.send_replace(match reason {
+        LinkError::Silent(_) => LinkState::Silent,
+        _ if elsewhere => LinkState::Elsewhere,
+        _ => LinkState::Gone,
+    });
+}

@@ -1,0 +1,234 @@
+//! Messages over the host link: kept until the host has settled them, and published before they are
+//! acknowledged.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
+
+use bytes::Bytes;
+use sandgate_wire::Message;
+use sandgate_wire::link::{Arrival, Closed, Lane, LaneSendError, Parcel, ParcelKind};
+use serde::Deserialize;
+use tracing::{error, warn};
+
+use super::backlog::{Backlog, Entry, InHand};
+use crate::broker::{Inbox, Publisher};
+use crate::burst::Burst;
+use crate::dead_letters::DeadLetters;
+
+/// Messages that are taken from the inbox at a time.
+const BATCH: usize = 64;
+
+/// Carries messages from the inbox to the lane until the inbox is closed and everything is settled.
+pub(super) async fn outbound(
+    inbox: &mut Inbox,
+    backlog: &mut Backlog,
+    lane: &Lane,
+    in_hand: &InHand,
+) -> Result<(), Closed> {
+    let mut batch = VecDeque::new();
+    loop {
+        while let Some(entry) = backlog.front() {
+            // A message that may have brought a host down goes alone, to see whether it does it again.
+            let suspect = entry.deaths > 0;
+            if suspect {
+                all_settled(in_hand).await;
+            }
+            send_first(backlog, lane, in_hand).await?;
+            if suspect {
+                all_settled(in_hand).await;
+            }
+        }
+        match inbox.recv_unsettled_batch(&mut batch, BATCH).await {
+            0 => break,
+            taken => {
+                batch.drain(..).for_each(|delivery| backlog.push(delivery));
+                // There may be more at once: let the other direction have its turn.
+                if taken == BATCH {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+    all_settled(in_hand).await;
+    Ok(())
+}
+
+/// Sends the first message of the backlog, or lets it go if it is too old.
+async fn send_first(backlog: &mut Backlog, lane: &Lane, in_hand: &InHand) -> Result<(), Closed> {
+    loop {
+        settled_until(in_hand, InHand::has_room).await;
+        let Some(entry) = backlog.front() else { return Ok(()) };
+        if entry.is_expired() {
+            if let Some(entry) = backlog.pop() {
+                entry.delivery.expired();
+            }
+            return Ok(());
+        }
+        let route = entry.delivery.route();
+        let parcel = Parcel {
+            attempt: entry.delivery.attempts().saturating_add(1),
+            redelivery_max: route.redelivery_max(),
+            source: route.shared_source(),
+            ..Parcel::message(entry.delivery.message.frame().clone())
+        };
+        match lane.try_send(parcel) {
+            Ok(sequence) => {
+                if let Some(entry) = backlog.pop() {
+                    if entry.delivery.attempts() > 0 {
+                        entry.delivery.route().count_redelivered(1);
+                    }
+                    in_hand.push(sequence, entry);
+                }
+                return Ok(());
+            }
+            Err(LaneSendError::Full(_)) => poll_fn(|context| lane.poll_ready(context)).await?,
+            Err(LaneSendError::Closed) => return Err(Closed),
+            // No message is: its own limit is smaller.
+            Err(LaneSendError::TooLarge(_)) => {
+                backlog.pop().into_iter().for_each(|entry| entry.delivery.dropped());
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn all_settled(in_hand: &InHand) {
+    settled_until(in_hand, InHand::is_empty).await;
+}
+
+/// Waits until the host has settled enough.
+async fn settled_until(in_hand: &InHand, enough: impl Fn(&InHand) -> bool) {
+    loop {
+        // Made before the look, so that what is settled in between is not missed.
+        let settled = in_hand.settled.notified();
+        if enough(in_hand) {
+            return;
+        }
+        settled.await;
+    }
+}
+
+/// What came from a host in one attach.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) published: AtomicU64,
+    pub(super) malformed: AtomicU64,
+    pub(super) verdicts: AtomicU64,
+    pub(super) dead: AtomicU64,
+}
+
+/// Publishes what the host sends, and takes note of what it is done with, until the lane is closed.
+pub(super) struct Inbound<'a> {
+    pub(super) lane: &'a Lane,
+    pub(super) publisher: &'a Publisher,
+    pub(super) in_hand: &'a InHand,
+    pub(super) dead_letters: &'a DeadLetters,
+    pub(super) counts: &'a Counts,
+    /// The host has gone: handle what has arrived, then end.
+    pub(super) last: AtomicBool,
+}
+
+/// What a host may do as often as it likes, and the log is not to tell each time.
+#[derive(Default)]
+struct Bursts {
+    malformed: Burst,
+    verdicts: Burst,
+}
+
+impl Inbound<'_> {
+    /// Ends when the lane is closed or, after [`Inbound::finish`], empty.
+    pub(super) async fn run(&self) {
+        let mut bursts = Bursts::default();
+        let next = || {
+            poll_fn(|context| match self.lane.poll_recv(context) {
+                Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
+                arrival => arrival,
+            })
+        };
+        while let Ok(arrival) = next().await {
+            self.handle(arrival, &mut bursts).await;
+        }
+    }
+
+    /// Nothing more comes. [`Inbound::run`] must be polled after this, by the same task.
+    pub(super) fn finish(&self) {
+        self.last.store(true, Ordering::Relaxed);
+    }
+
+    async fn handle(&self, arrival: Arrival, bursts: &mut Bursts) {
+        let (sequence, parcel) = match arrival {
+            Arrival::Settled(sequence) => {
+                self.in_hand.settle(sequence).for_each(|entry| entry.delivery.delivered());
+                return self.in_hand.settled.notify_waiters();
+            }
+            Arrival::Parcel { sequence, parcel } => (sequence, parcel),
+        };
+        match parcel.kind {
+            ParcelKind::Message => self.publish(parcel.body, &mut bursts.malformed).await,
+            ParcelKind::Verdict => self.note_verdict(&parcel.body, &mut bursts.verdicts),
+            ParcelKind::DeadLetter => self.bury(parcel.about, &parcel.body).await,
+            // A newer host sends it, and can do without an answer.
+            ParcelKind::Other(_) => {}
+        }
+        // Behind the publishing: what is acknowledged is in the sinks' inboxes.
+        self.lane.settle(sequence);
+    }
+
+    async fn publish(&self, frame: Bytes, burst: &mut Burst) {
+        match Message::decode(frame) {
+            Ok(message) => {
+                self.publisher.publish(message).await;
+                self.counts.published.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.counts.malformed.fetch_add(1, Ordering::Relaxed);
+                if let Some(suppressed) = burst.event() {
+                    let module = self.publisher.source();
+                    warn!(module, %error, suppressed, "malformed message from the host, dropped");
+                }
+                tokio::task::coop::consume_budget().await;
+            }
+        }
+    }
+
+    fn note_verdict(&self, json: &[u8], burst: &mut Burst) {
+        self.counts.verdicts.fetch_add(1, Ordering::Relaxed);
+        let Some(suppressed) = burst.event() else { return };
+        let (module, verdict) = (self.publisher.source(), sentence(json));
+        warn!(module, verdict, suppressed, "the module failed; its host goes on with a new instance");
+    }
+
+    async fn bury(&self, about: u64, json: &[u8]) {
+        let Some(Entry { delivery, .. }) = self.in_hand.take(about) else { return };
+        self.counts.dead.fetch_add(1, Ordering::Relaxed);
+        let reason = sentence(json);
+        error!(module = self.publisher.source(), source = delivery.route().source(), reason, "dead letter");
+        self.dead_letters.bury(delivery, &String::from_utf8_lossy(json), &reason).await;
+        self.in_hand.settled.notify_waiters();
+    }
+}
+
+/// All that the log tells of a verdict. The rest of it, which may be megabytes of brackets, is read over.
+#[derive(Deserialize)]
+struct Summary<'a> {
+    #[serde(borrow)]
+    summary: Cow<'a, str>,
+}
+
+/// A verdict in one line. It comes from a host, so it may be anything.
+fn sentence(json: &[u8]) -> String {
+    const LONGEST: usize = 1024;
+    let verdict: Option<Summary<'_>> = serde_json::from_slice(json).ok();
+    let text = verdict.as_ref().map(|verdict| &*verdict.summary);
+    let text = text.unwrap_or("the host has given no verdict that could be read");
+    text[..text.floor_char_boundary(LONGEST)].chars().flat_map(printable).collect()
+}
+
+fn printable(character: char) -> impl Iterator<Item = char> {
+    let escaped = character.is_control().then(|| character.escape_default());
+    let plain = (!character.is_control()).then_some(character);
+    escaped.into_iter().flatten().chain(plain)
+}
