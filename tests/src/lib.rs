@@ -13,6 +13,8 @@
 )]
 
 pub mod config;
+pub mod ends;
+pub mod host_config;
 pub mod log_file;
 pub mod pair;
 pub mod process;
@@ -20,5 +22,6 @@ pub mod procfs;
 pub mod programs;
 pub mod raw;
 pub mod scratch;
+pub mod tenants;
 pub mod v1;
 pub mod wait;

@@ -45,6 +45,11 @@ impl Pair {
         self.runtime.block_on(sending).expect("waited too long for room to send").unwrap();
     }
 
+    /// Sends a frame if there is room for it, and tells whether there was.
+    pub fn try_send(&self, frame: &[u8]) -> bool {
+        self.channel.try_send(Bytes::copy_from_slice(frame)).is_ok()
+    }
+
     /// The next frame.
     #[must_use]
     pub fn recv(&self) -> Vec<u8> {

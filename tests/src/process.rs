@@ -97,6 +97,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Sends SIGHUP, which asks a program to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Sends SIGKILL and waits for the end.
     pub fn kill(mut self) {
         self.signal(Signal::KILL);

@@ -79,3 +79,27 @@ fn stat(pid: u32) -> Option<(char, u32, u64)> {
     let fields: Vec<_> = text.rsplit_once(')')?.1.split_whitespace().collect();
     Some((fields.first()?.chars().next()?, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
 }
+
+/// The Unix sockets of a process, listening or connected, at a path that contains this text: the numbers of
+/// their descriptors.
+#[must_use]
+pub fn unix_sockets(pid: u32, path: &str) -> Vec<i32> {
+    let table = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap();
+    let inodes: Vec<String> = table
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            fields.get(7)?.contains(path).then(|| format!("socket:[{}]", fields[6]))
+        })
+        .collect();
+    fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            // One that was closed since is not there any more.
+            let target = fs::read_link(entry.path()).ok()?;
+            let is_one = inodes.iter().any(|inode| *inode == target.to_string_lossy());
+            entry.file_name().to_str()?.parse().ok().filter(|_| is_one)
+        })
+        .collect()
+}

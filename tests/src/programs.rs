@@ -58,7 +58,9 @@ pub fn command(scratch: &Scratch, program: impl AsRef<OsStr>) -> Command {
         .env("TMPDIR", scratch.path())
         .env("XDG_CACHE_HOME", workspace().join("target/tmp/end-to-end-cache"))
         .env_remove("RUST_LOG")
-        .env_remove("SANDGATE_LAUNCHED_BY");
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("SANDGATE_LAUNCHED_BY")
+        .env_remove("SANDGATE_LINK_FD");
     command
 }
 
@@ -72,7 +74,14 @@ pub fn gateway(scratch: &Scratch, configuration: &Value) -> Process {
 /// Starts a gateway and waits until its modules run.
 #[must_use]
 pub fn running_gateway(scratch: &Scratch, configuration: &Value) -> Process {
-    let gateway = gateway(scratch, configuration);
+    running_gateway_with(scratch, configuration, &[])
+}
+
+/// Starts a gateway with further options, and waits until its modules run.
+#[must_use]
+pub fn running_gateway_with(scratch: &Scratch, configuration: &Value, options: &[&str]) -> Process {
+    let file = scratch.configuration(configuration);
+    let gateway = Process::start(command(scratch, program("gateway")).args(options).arg(file));
     gateway.wait_for_line("gateway running");
     gateway
 }

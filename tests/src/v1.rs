@@ -171,7 +171,7 @@ impl V1Host {
 
     /// Answers.
     pub fn reply(&self, status: Status) {
-        self.control.send(&Control::Reply(status).encode().unwrap());
+        self.control.send(&Control::Reply(status.into()).encode().unwrap());
     }
 
     /// Waits for a Create, binds the message channel, answers with success and waits for Start. Gives the
@@ -211,7 +211,7 @@ pub fn decode(frame: Vec<u8>) -> Message {
 
 fn status(frame: &[u8]) -> Status {
     match Control::decode(frame).unwrap() {
-        Control::Reply(status) => status,
+        Control::Reply(reply) => reply.status,
         other => panic!("{other:?} where a Reply was expected"),
     }
 }

@@ -18,7 +18,7 @@ const HOST: &str =
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
 
 /// Every command, and what runs it.
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: [(&str, &str); 18] = [
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
@@ -34,7 +34,15 @@ const COMMANDS: [(&str, &str); 13] = [
         "how cargo xtask guests builds",
     ),
     ("wasm-host --control /tmp/site.control site.wasm", "HOST, with another name"),
+    (
+        "wasm-host --control /tmp/site.control -W timeout=200ms,max-memory-size=64MiB site.wasm",
+        "HOST, with limits as in the host's own tests",
+    ),
+    ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
     ("gateway --v1-lenient old.json", "the gateway's own tests"),
+    ("gateway --admin gateway.admin gateway.json", "admin.rs, with another name"),
+    ("gateway status --admin gateway.admin", "admin.rs, with another name"),
+    ("gateway revive --admin gateway.admin alerts", "admin.rs, with other names"),
 ];
 
 /// All documents of the repository, but for what was built.

@@ -74,7 +74,7 @@ fn a_trap_in_a_timer_is_told() {
 #[test]
 fn a_call_that_never_returns_is_ended_at_its_deadline() {
     let scratch = Scratch::new();
-    let (mut host, gateway) = peers(&scratch, "fixtures/spin_receive", &["--deadline-ms", "100"]);
+    let (mut host, gateway) = peers(&scratch, "fixtures/spin_receive", &["-W", "timeout=100ms"]);
     gateway.attach("null");
     gateway.echo();
     gateway.publish(&[("spin", "1")], b"");
@@ -88,7 +88,7 @@ fn a_call_that_never_returns_is_ended_at_its_deadline() {
 #[test]
 fn a_create_that_never_returns_is_answered_with_2() {
     let scratch = Scratch::new();
-    let (mut host, gateway) = peers(&scratch, "fixtures/spin_create", &["--deadline-ms", "100"]);
+    let (mut host, gateway) = peers(&scratch, "fixtures/spin_create", &["-W", "timeout=100ms"]);
     assert_eq!(gateway.create("null"), Status::CREATION_ERROR);
     host.wait_for_line("was ended in `create`, which took longer than 100 ms");
     assert_faults(&mut host, 1);
@@ -116,11 +116,13 @@ fn arguments_that_a_module_can_use_come_after_those_that_it_refused() {
 
 /// The same with the real gateway: the module is created anew and what follows comes through.
 #[test]
-fn the_gateway_creates_a_trapped_module_again() {
+fn over_v1s_channels_the_gateway_creates_a_trapped_module_again() {
     let scratch = Scratch::new();
     let (control, log) = (scratch.id("c"), LogFile::at(&scratch.file("log.json")));
     let mut host = waiting_host(&scratch, &control, "fixtures/trap_on_timer", &[]);
-    let configuration = pipeline(attached(&control), 100.into(), &scratch.file("log.json"));
+    let mut entrypoint = attached(&control);
+    entrypoint["channel"] = "pair".into();
+    let configuration = pipeline(entrypoint, 100.into(), &scratch.file("log.json"));
     let configuration = configuration.link("hello", "log").json();
     let mut gateway = running_gateway(&scratch, &configuration);
     gateway.wait_for_nth_line(2, "the module is gone: detach (255)");

@@ -9,6 +9,7 @@ use sandgate_tests::log_file::LogFile;
 use sandgate_tests::programs::{running_gateway, waiting_host, workspace};
 use sandgate_tests::raw::{HANDSHAKE, RawListener, RawPeer, frame, golden};
 use sandgate_tests::scratch::Scratch;
+use sandgate_tests::v1::V1Gateway;
 use sandgate_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ fn the_files_fit_together() {
 fn the_host_answers_recorded_bytes_with_recorded_bytes() {
     let _lock = sole_user_of_the_recorded_address();
     let scratch = Scratch::new();
-    let mut host = waiting_host(&scratch, &scratch.id("c"), "modules/echo", &[]);
+    let mut host = waiting_host(&scratch, &scratch.id("c"), "modules/echo", &["--no-link"]);
     let mut control = RawPeer::dial(&scratch.file("c"));
     control.write(&golden("ipc-handshake.bin"));
     assert_eq!(control.read(8), golden("ipc-handshake.bin"));
@@ -77,7 +78,7 @@ fn the_host_answers_recorded_bytes_with_recorded_bytes() {
 fn the_host_answers_a_failed_creation_with_recorded_bytes() {
     let _lock = sole_user_of_the_recorded_address();
     let scratch = Scratch::new();
-    let mut host = waiting_host(&scratch, &scratch.id("c"), "fixtures/refuse_create", &[]);
+    let mut host = waiting_host(&scratch, &scratch.id("c"), "fixtures/refuse_create", &["--no-link"]);
     let mut control = RawPeer::greeted(&scratch.file("c"));
     control.write(&golden("ipc-frame-create.bin"));
     expect(&mut control, "reply-creation-error.bin");
@@ -163,4 +164,22 @@ fn expect_among_creates(peer: &mut RawPeer, name: &str) {
         }
         assert_eq!(received, golden("create.bin"), "while waiting for {name}");
     }
+}
+
+/// A V1 gateway reads the status and skips what the total counts behind it; there a Sandgate host offers its
+/// link. Everything else on the wire is V1's.
+#[test]
+fn the_offer_of_the_host_link_stands_behind_what_a_v1_gateway_reads() {
+    let scratch = Scratch::new();
+    let mut host = waiting_host(&scratch, &scratch.id("c"), "modules/echo", &["-v"]);
+    let gateway = V1Gateway::dial(&scratch.id("c"), &scratch.id("m"));
+    gateway.control.send(&gateway.create_frame("null"));
+    let reply = gateway.control.recv();
+    assert_eq!(reply[..4], [0xA1, 0x6C, 1, 2], "a Reply");
+    assert_eq!(u32::from_be_bytes(reply[4..8].try_into().unwrap()) as usize, reply.len(), "its total");
+    assert_eq!((reply[8], &reply[9..13]), (0, &b"SGLK"[..]), "success, then the offer");
+    gateway.start();
+    // Whoever does not take the offer is served over V1's channels.
+    assert!(gateway.echo().is_empty());
+    host.stop();
 }

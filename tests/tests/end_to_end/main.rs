@@ -8,6 +8,7 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
+mod admin;
 mod backpressure;
 mod bad_configuration;
 mod bad_module;

@@ -40,7 +40,7 @@ async fn one_to_one(messages: usize) -> Result<f64> {
     let (publisher, _) = broker.add_module("source", CAPACITY)?;
     let (_, mut inbox) = broker.add_module("sink", CAPACITY)?;
     let source = Source::Module("source".into());
-    broker.add_link(Link { source, sink: "sink".into(), on_full: OnFull::Block })?;
+    broker.add_link(Link { source, sink: "sink".into(), terms: OnFull::Block.into() })?;
     let message = Message::new(&[("a", "1"), ("b", "2")], vec![0; GOAL_SIZE])?;
 
     let begun = Instant::now();

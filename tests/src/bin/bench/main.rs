@@ -5,9 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+mod attack;
 mod bare;
 mod broker;
 mod figures;
+mod hostile;
 mod pair;
 mod report;
 
@@ -33,6 +35,7 @@ Examples:
   cargo xtask bench                     the table
   cargo xtask bench --json rows.json    and the rows as JSON
   cargo xtask bench --only 'pair 256'   one measurement
+  cargo xtask bench --only hostile      a module beside each of those that misbehave
   cargo xtask bench --smoke             a few messages: shows that it runs, measures nothing"
 )]
 struct Arguments {
@@ -45,7 +48,8 @@ struct Arguments {
     /// A few messages of each kind, to see that everything runs
     #[arg(long)]
     smoke: bool,
-    /// Measure only what has this in its name: `broker`, `pair`, or one such as `pair 256`
+    /// Measure only what has this in its name: `broker`, `pair`, or one such as `pair 256`;
+    /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     #[command(subcommand)]
@@ -87,6 +91,10 @@ fn measure(arguments: &Arguments) -> Result<()> {
         if wanted(&name) {
             pair::measure(&mut report, size, rounds, scale).context(name)?;
         }
+    }
+    // Many minutes: not without being asked.
+    if arguments.smoke || arguments.only.as_deref().is_some_and(|only| only.starts_with("hostile")) {
+        hostile::measure(&mut report, arguments.only.as_deref(), rounds, scale).context("hostile")?;
     }
     report.finish(arguments.json.as_deref())
 }

@@ -167,7 +167,7 @@ fn connected_gateway(control: &Path) -> Result<(mpsc::Sender<Order>, Gateway)> {
     gateway.add("ends", CAPACITY, Box::new(Ends { orders: inbox }), PATIENCE)?;
     for (source, sink) in [("ends", "echo"), ("echo", "ends")] {
         let source = Source::Module(source.into());
-        gateway.broker().add_link(Link { source, sink: sink.into(), on_full: OnFull::Block })?;
+        gateway.broker().add_link(Link { source, sink: sink.into(), terms: OnFull::Block.into() })?;
     }
     gateway.start();
     Ok((orders, gateway))

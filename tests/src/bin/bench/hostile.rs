@@ -1,0 +1,181 @@
+//! What a well-behaved module notices of a hostile neighbour, in the same host or in another: its round trips while the
+//! other is at work, beside the same with the other at rest.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{array, iter};
+
+use anyhow::{Context, Result, anyhow, bail};
+use sandgate_tests::host_config::HostConfiguration;
+use sandgate_tests::scratch::Scratch;
+use sandgate_tests::tenants::{Tenant, When, all, component};
+use sandgate_tests::v1::V1Gateway;
+use sandgate_wire::Message;
+use serde_json::json;
+
+use crate::GOAL_SIZE;
+use crate::attack::{Attack, Host, Load};
+use crate::figures::{Figures, median};
+use crate::report::{Report, Row};
+
+/// Round trips of one measurement, alone and beside the tenant.
+const TRIPS: usize = 5_000;
+/// Tenants of a smoke run.
+const SMOKE: [&str; 4] = ["spin_receive", "publish_for_ever", "trap_receive", "many_memories"];
+/// Beside a tenant in the same host the 99th percentile may be so much longer than alone, in microseconds.
+const GOAL_MORE: f64 = 1000.0;
+/// Beside a tenant in another host it may be so many times that of the module alone.
+const GOAL_RATIO: f64 = 2.0;
+/// No answer for so long is a failure, not a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the tenant is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    SameHost,
+    OtherHost,
+}
+
+pub(crate) fn measure(report: &mut Report, only: Option<&str>, rounds: u32, scale: usize) -> Result<()> {
+    let is_smoke = scale > 1;
+    for (name, tenant) in all() {
+        let row = format!("hostile {name}");
+        let is_wanted = only.is_none_or(|only| row.contains(only));
+        if is_wanted && (!is_smoke || SMOKE.contains(&name)) {
+            beside(report, name, &tenant, rounds, (TRIPS / scale).max(10)).context(row)?;
+        }
+    }
+    Ok(())
+}
+
+/// The places take turns, and in each the module alone and beside the tenant: what the machine does besides
+/// cancels out.
+fn beside(report: &mut Report, name: &str, tenant: &Tenant, rounds: u32, trips: usize) -> Result<()> {
+    const PLACES: [Place; 2] = [Place::SameHost, Place::OtherHost];
+    let mut pairs: [Vec<(f64, f64)>; PLACES.len()] = array::from_fn(|_| Vec::new());
+    for _ in 0..rounds {
+        for (place, pairs) in iter::zip(PLACES, &mut pairs) {
+            let scratch = Scratch::new();
+            let scene = Scene::open(&scratch, name, tenant, place)?;
+            scene.round_trips(trips)?;
+            let alone = scene.round_trips(trips)?.p99;
+            pairs.push((alone, scene.under_attack(trips)?.p99));
+        }
+    }
+    for (place, pairs) in iter::zip(PLACES, pairs) {
+        let more = median(pairs.iter().map(|(alone, beside)| beside - alone));
+        let ratio = median(pairs.iter().map(|(alone, beside)| beside / alone));
+        let (place, goal, met) = match place {
+            Place::SameHost => ("the same host", format!("at most {GOAL_MORE} us more"), more <= GOAL_MORE),
+            Place::OtherHost => ("another host", format!("ratio at most {GOAL_RATIO}"), ratio <= GOAL_RATIO),
+        };
+        report.add(Row {
+            name: format!("round trip p99 beside {name} in {place}"),
+            value: median(pairs.iter().map(|(_, beside)| *beside)),
+            unit: "us",
+            reference: Some(median(pairs.iter().map(|(alone, _)| *alone))),
+            ratio: Some(ratio),
+            goal: Some(goal),
+            met: Some(met),
+        });
+    }
+    Ok(())
+}
+
+/// An echo, and a tenant in the same host or in another.
+struct Scene<'a> {
+    tenant: &'a Tenant,
+    control: String,
+    message: String,
+    load: Load,
+    echo: V1Gateway,
+    greeting: Message,
+    /// Held: they end with the scene.
+    _hosts: Vec<Host>,
+    _files: Scratch,
+}
+
+impl<'a> Scene<'a> {
+    fn open(scratch: &'a Scratch, name: &str, tenant: &'a Tenant, place: Place) -> Result<Self> {
+        let component = component(scratch, name);
+        let (control, echo) = (scratch.id("tenant"), scratch.id("echo"));
+        let is_unusable = tenant.when == When::Loaded;
+        // The limits are the defaults, but where a host would take minutes and gigabytes to load the tenant.
+        let limits = if is_unusable { tenant.limits_document() } else { json!({}) };
+        let recycle = if tenant.when == When::Destroyed { json!({"messages": 1}) } else { json!({}) };
+        let more = json!({"limits": limits, "recycle": recycle});
+        let with_echo = || HostConfiguration::new().module("echo", &echo, "modules/echo", json!({}));
+        let with_tenant =
+            |others: HostConfiguration| others.component("tenant", &control, &component, more.clone());
+        let files = Scratch::new();
+        let alone = Host::arguments(&with_tenant(HostConfiguration::new()).write(&files));
+        let both = || with_tenant(with_echo());
+
+        let in_same_host = place == Place::SameHost;
+        let first = if in_same_host && !is_unusable { both() } else { with_echo() };
+        let mut hosts = vec![Host::start(&Host::arguments(&first.write(scratch)))?];
+        if !in_same_host && !is_unusable {
+            hosts.push(Host::start(&alone)?);
+        }
+        let gateway = V1Gateway::dial(&echo, &scratch.id("echo-message"));
+        gateway.attach("null");
+        gateway.echo();
+        if in_same_host {
+            // From now on, whenever it is read again.
+            both().write(scratch);
+        }
+        Ok(Self {
+            tenant,
+            message: scratch.id("tenant-message"),
+            load: if in_same_host { Load::Into(hosts[0].pid()) } else { Load::Alone(alone) },
+            echo: gateway,
+            greeting: Message::new(&[("a", "1"), ("b", "2")], vec![0; GOAL_SIZE])?,
+            control,
+            _hosts: hosts,
+            _files: files,
+        })
+    }
+
+    fn round_trips(&self, trips: usize) -> Result<Figures> {
+        let begun = Instant::now();
+        let mut times = Vec::with_capacity(trips);
+        for _ in 0..trips {
+            let sent = Instant::now();
+            self.echo.message.send(self.greeting.frame());
+            let returned = self.echo.message.recv_within(PATIENCE).context("a message did not come back")?;
+            times.push(sent.elapsed());
+            if returned != **self.greeting.frame() {
+                bail!("another message came back");
+            }
+        }
+        Ok(Figures::new(trips, begun.elapsed(), times))
+    }
+
+    /// The same while the tenant is at work.
+    fn under_attack(&self, trips: usize) -> Result<Figures> {
+        let (begun, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let attack = Attack {
+            tenant: self.tenant,
+            load: &self.load,
+            control: &self.control,
+            message: &self.message,
+            begun: &begun,
+            over: &over,
+        };
+        thread::scope(|scope| {
+            let attacking = scope.spawn(|| attack.run());
+            let waited = Instant::now();
+            while !begun.load(Ordering::Relaxed) && !attacking.is_finished() && waited.elapsed() < PATIENCE {
+                thread::yield_now();
+            }
+            let figures = match begun.load(Ordering::Relaxed) {
+                true => self.round_trips(trips),
+                false => Err(anyhow!("the tenant does not get to work")),
+            };
+            over.store(true, Ordering::Relaxed);
+            attacking.join().map_err(|_| anyhow!("the attack panicked"))??;
+            figures
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! A module between two ends that the test plays itself, as V1 hosts: `source` -> `middle` -> `sink`. What is
+//! between them is the real gateway and the real host.
+
+use serde_json::{Value, json};
+
+use sandgate_wire::{Control, Message, Status};
+
+use crate::config::{Configuration, attached};
+use crate::pair::Pair;
+use crate::scratch::Scratch;
+use crate::v1::{V1Host, decode};
+
+/// The two ends, attached.
+pub struct Ends {
+    /// What is sent here goes to the module.
+    pub source: Pair,
+    /// What the module publishes comes here.
+    pub sink: Pair,
+    _controls: [V1Host; 2],
+}
+
+impl Ends {
+    /// Attaches both to a gateway with [`around`].
+    #[must_use]
+    pub fn attach(scratch: &Scratch) -> Self {
+        let (source, sink) = (V1Host::listen(&scratch.id("source")), V1Host::listen(&scratch.id("sink")));
+        Self { source: serve(&source), sink: serve(&sink), _controls: [source, sink] }
+    }
+
+    /// Sends a message to the module.
+    pub fn send(&self, properties: &[(&str, &str)], content: &[u8]) {
+        self.source.send(Message::new(properties, content).unwrap().frame());
+    }
+
+    /// Sends messages with the property `number` and these values.
+    pub fn send_numbers(&self, numbers: impl IntoIterator<Item = u64>) {
+        numbers.into_iter().for_each(|number| self.send(&[("number", &number.to_string())], b""));
+    }
+
+    /// The next message that the module publishes.
+    #[must_use]
+    pub fn receive(&self) -> Message {
+        decode(self.sink.recv())
+    }
+
+    /// The next message's property `number`.
+    #[must_use]
+    pub fn receive_number(&self) -> u64 {
+        self.receive().property("number").unwrap().parse().unwrap()
+    }
+
+    /// Waits for these numbers, in this order and no others between them.
+    pub fn expect_numbers(&self, numbers: impl IntoIterator<Item = u64>) {
+        numbers.into_iter().for_each(|number| assert_eq!(self.receive_number(), number));
+    }
+}
+
+/// A gateway's configuration with `source` -> `middle` -> `sink`; the middle has this entrypoint.
+#[must_use]
+pub fn around(scratch: &Scratch, middle: Value, args: Value) -> Value {
+    let mut document = Configuration::new()
+        .remote("source", attached(&scratch.id("source")), Value::Null)
+        .remote("middle", middle, args)
+        .remote("sink", attached(&scratch.id("sink")), Value::Null)
+        .link("source", "middle")
+        .link("middle", "sink")
+        .json();
+    for module in document["modules"].as_array_mut().unwrap() {
+        module["queue.capacity"] = json!(100_000);
+    }
+    document
+}
+
+/// Create, Reply, Start.
+fn serve(host: &V1Host) -> Pair {
+    let create = host.next_create();
+    let message = Pair::listen(&create.uri);
+    host.reply(Status::SUCCESS);
+    host.wait_for(&Control::Start);
+    message
+}

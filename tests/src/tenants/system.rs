@@ -1,0 +1,27 @@
+//! What WASI offers and nobody has granted.
+
+use super::{Tenant, tenant};
+
+pub(super) fn use_files() -> Tenant {
+    tenant("Reads and writes files").stopped_by("no directory is granted").told(&["(0, Err(", "), Err("])
+}
+
+pub(super) fn use_environment() -> Tenant {
+    tenant("Looks for environment variables, arguments and a standard input")
+        .stopped_by("all are empty")
+        .told(&["(0, 0, Ok(0))"])
+}
+
+pub(super) fn use_network() -> Tenant {
+    tenant("Connects, listens, binds a datagram socket and looks up a name")
+        .stopped_by("no network is granted")
+        .told(&[
+            "(Err(PermissionDenied), Err(PermissionDenied), Err(PermissionDenied), Err(\"not resolved\"))",
+        ])
+}
+
+pub(super) fn leak_sockets() -> Tenant {
+    tenant("Makes sockets, each a file descriptor of the host, and never lets go of one")
+        .stopped_by("no network is granted")
+        .told(&["Some((0, "])
+}

@@ -1,0 +1,139 @@
+//! A stream of numbered messages through the module under force: the test plays the source and the sink as
+//! V1 hosts, so what is between them is the real gateway and the real host.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use sandgate_tests::ends::{Ends, around};
+use sandgate_tests::pair::Pair;
+use sandgate_tests::process::{Process, number};
+use sandgate_tests::scratch::Scratch;
+use sandgate_tests::v1::decode;
+use sandgate_tests::wait::until;
+use serde_json::{Value, json};
+
+/// Messages that the gateway has in flight to the host at most. So many may come twice after each blow.
+pub const WINDOW: u64 = 64;
+/// The wait between two bursts of the source, and the messages in one: some ten thousand a second.
+const PAUSE: Duration = Duration::from_millis(1);
+const BURST: u64 = 10;
+
+/// A gateway with the module under force in the middle, and the smallest window for it.
+pub fn configuration(scratch: &Scratch, mut middle: Value) -> Value {
+    middle["window"] = json!(WINDOW);
+    around(scratch, middle, Value::Null)
+}
+
+/// The running stream.
+pub struct Stream {
+    sent: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    received: Arc<AtomicU64>,
+    source: JoinHandle<()>,
+    sink: JoinHandle<Arrivals>,
+}
+
+/// What the sink has seen.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    /// The newest number of an unbroken row from 1.
+    pub newest: u64,
+    /// Numbers that came again.
+    pub duplicates: u64,
+    /// Numbers that came although one before them had not come.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+impl Stream {
+    /// Attaches source and sink to a gateway with [`configuration`] and lets the numbers flow.
+    pub fn start(scratch: &Scratch) -> Self {
+        let ends = Arc::new(Ends::attach(scratch));
+        let (sent, stop, received) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicU64>)>::default();
+        let sending = {
+            let (ends, sent, stop) = (ends.clone(), sent.clone(), stop.clone());
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    for _ in 0..BURST {
+                        let next = sent.load(Ordering::Relaxed) + 1;
+                        ends.send(&[("number", &next.to_string())], &[7; 200]);
+                        sent.store(next, Ordering::Relaxed);
+                    }
+                    thread::sleep(PAUSE);
+                }
+            })
+        };
+        let receiving = {
+            let (sent, stop, received) = (sent.clone(), stop.clone(), received.clone());
+            thread::spawn(move || receive(&ends.sink, &sent, &stop, &received))
+        };
+        Self { sent, stop, received, source: sending, sink: receiving }
+    }
+
+    /// Waits until numbers come through that were sent after now.
+    pub fn wait_for_progress(&self) {
+        let mark = self.sent.load(Ordering::Relaxed) + 1;
+        until("numbers behind the blow", || self.received.load(Ordering::Relaxed) >= mark);
+    }
+
+    /// Stops the source, waits until everything has come through, and tells what did.
+    pub fn finish(self) -> (u64, Arrivals) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.source.join().unwrap();
+        let arrivals = self.sink.join().unwrap();
+        (self.sent.load(Ordering::Relaxed), arrivals)
+    }
+}
+
+fn receive(channel: &Pair, sent: &AtomicU64, stop: &AtomicBool, received: &AtomicU64) -> Arrivals {
+    let mut arrivals = Arrivals::default();
+    let mut last = Instant::now();
+    // The source has stopped and the row is complete; or nothing has come for so long that it never will be.
+    while !(stop.load(Ordering::Relaxed) && arrivals.newest == sent.load(Ordering::Relaxed))
+        && last.elapsed() < Duration::from_secs(30)
+    {
+        let Some(frame) = channel.recv_within(Duration::from_millis(100)) else { continue };
+        last = Instant::now();
+        let number: u64 = decode(frame).property("number").unwrap().parse().unwrap();
+        if number <= arrivals.newest {
+            arrivals.duplicates += 1;
+            continue;
+        }
+        if number > arrivals.newest + 1 {
+            arrivals.gaps.push((arrivals.newest + 1, number - 1));
+        }
+        arrivals.newest = number;
+        received.store(number, Ordering::Relaxed);
+    }
+    arrivals
+}
+
+/// Asserts that each number came, in order, and no more of them twice than the blows allow.
+pub fn assert_complete(sent: u64, arrivals: &Arrivals, blows: u64) {
+    assert_eq!(arrivals.gaps, [], "numbers from .. to that were lost or came too late");
+    assert_eq!(arrivals.newest, sent, "numbers came to the end");
+    let most = blows * WINDOW;
+    assert!(arrivals.duplicates <= most, "{} numbers came twice, where {most} may", arrivals.duplicates);
+}
+
+/// Stops the gateway and asserts that its counts add up on every link.
+pub fn assert_counts(mut gateway: Process, sent: u64) {
+    gateway.stop();
+    for (source, sink) in [("source", "middle"), ("middle", "sink")] {
+        let line = gateway.wait_for_line_with(&[
+            "link",
+            &format!("source=\"{source}\""),
+            &format!("sink=\"{sink}\""),
+        ]);
+        let count = |key| number(&line, key);
+        let sum = ["delivered", "dropped", "expired", "dead", "waiting"].map(count).iter().sum::<u64>();
+        assert_eq!(count("offered"), sum, "{line}");
+        assert_eq!(
+            (count("dropped"), count("expired"), count("dead"), count("waiting")),
+            (0, 0, 0, 0),
+            "{line}"
+        );
+        assert!(count("delivered") >= sent, "{line}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Instances that are replaced although they work.
+
+use sandgate_tests::config::attached;
+use sandgate_tests::ends::{Ends, around};
+use sandgate_tests::host_config::HostConfiguration;
+use sandgate_tests::process::number;
+use sandgate_tests::programs::running_gateway;
+use sandgate_tests::scratch::Scratch;
+use serde_json::{Value, json};
+
+fn recycled(guest: &str, args: Value, recycle: Value, numbers: u64) -> u64 {
+    let scratch = Scratch::new();
+    let more = json!({"recycle": recycle});
+    let mut host =
+        HostConfiguration::new().module("middle", &scratch.id("middle"), guest, more).start(&scratch);
+    let mut gateway = running_gateway(&scratch, &around(&scratch, attached(&scratch.id("middle")), args));
+    let ends = Ends::attach(&scratch);
+    ends.send_numbers(1..=numbers);
+    ends.expect_numbers(1..=numbers);
+    gateway.stop();
+    host.stop();
+    let line = host.wait_for_line_with(&["stopped", "module=\"middle\""]);
+    assert_eq!(number(&line, "faults"), 0, "{line}");
+    number(&line, "recycled")
+}
+
+#[test]
+fn an_instance_is_replaced_after_so_many_messages_and_nothing_is_lost() {
+    assert_eq!(recycled("modules/echo", Value::Null, json!({"messages": 10}), 1000), 100);
+}
+
+#[test]
+fn an_instance_that_leaks_is_replaced_at_the_soft_limit_and_nothing_is_lost() {
+    assert!(recycled("fixtures/leak_slowly", json!(100_000), json!({"memory": "16MiB"}), 1000) > 0);
+}
+
+#[test]
+fn an_instance_is_replaced_on_schedule() {
+    let scratch = Scratch::new();
+    let more = json!({"recycle": {"interval.ms": 20}});
+    let mut host = HostConfiguration::new()
+        .module("middle", &scratch.id("middle"), "modules/echo", more)
+        .start(&scratch);
+    let _gateway = running_gateway(&scratch, &around(&scratch, attached(&scratch.id("middle")), Value::Null));
+    let ends = Ends::attach(&scratch);
+    for next in 0..50 {
+        ends.send_numbers([next]);
+        ends.expect_numbers([next]);
+        std::thread::sleep(std::time::Duration::from_millis(4));
+    }
+    host.stop();
+    let line = host.wait_for_line_with(&["stopped", "module=\"middle\""]);
+    assert!(number(&line, "recycled") > 0, "{line}");
+}
