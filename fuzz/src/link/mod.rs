@@ -1,0 +1,4 @@
+//! The host link.
+
+pub(crate) mod frames;
+pub(crate) mod lanes;
