@@ -52,6 +52,9 @@ fn check_guests(project: &Project, progress: &mut Progress) -> Result<()> {
     let mut clippy = project.guest_cargo();
     clippy.arg("clippy").args(guests::SELECTION).args(NO_WARNINGS);
     progress.command("lints (guests)", "clippy on the guest modules", &mut clippy)?;
+    let mut clippy = project.guest_cargo();
+    clippy.arg("clippy").args(guests::HANDMADE).args(NO_WARNINGS);
+    progress.command("lints (handmade)", "clippy on what writes the handmade fixtures", &mut clippy)?;
     let mut tests = project.guest_cargo();
     // Run on this machine, not in a sandbox: what they test is plain Rust, and link-time optimisation would
     // take longer than all of them.

@@ -2,6 +2,7 @@
 
 mod log;
 mod process;
+mod verdict;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,10 +39,10 @@ pub fn run(project: &Project, progress: &mut Progress, seconds: Option<u64>) -> 
 
     let folder = fresh_folder()?;
     let log = folder.path().join("log.json");
-    let configuration = folder.path().join("gateway.json");
-    let text = format!("{:#}\n", configure(project, folder.path(), &log));
-    fs::write(&configuration, text)
-        .with_context(|| format!("{} cannot be written", configuration.display()))?;
+    let (configuration, host) = (folder.path().join("gateway.json"), folder.path().join("host.json"));
+    let program = project.programs().join("wasm-host");
+    write(&configuration, &configure(folder.path(), &log, &host, &program))?;
+    write(&host, &configure_host(project, folder.path()))?;
 
     // From here on, and not while building, Ctrl-C means an orderly end.
     let stop = Arc::new(AtomicBool::new(false));
@@ -49,12 +50,18 @@ pub fn run(project: &Project, progress: &mut Progress, seconds: Option<u64>) -> 
         signal_hook::flag::register(signal, stop.clone()).context("signals cannot be caught")?;
     }
     let gateway = Gateway::start(&project.programs().join("gateway"), &configuration)?;
-    let mut show = Show::new(gateway, LogTail::new(log), seconds.map(Duration::from_secs));
+    let verdicts = folder.path().join("verdicts");
+    let mut show = Show::new(gateway, LogTail::new(log), verdicts, seconds.map(Duration::from_secs));
     show.introduce();
     let shown = show.play(&stop);
     let stopped = show.gateway.stop();
     shown.and(stopped)?;
     show.judge()
+}
+
+fn write(file: &Path, document: &Value) -> Result<()> {
+    let text = format!("{document:#}\n");
+    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// A new private folder, with room behind its name for a socket: those have names of at most 107 bytes.
@@ -66,10 +73,12 @@ fn fresh_folder() -> Result<tempfile::TempDir> {
     folder.tempdir_in(&base).with_context(|| format!("no folder can be made in {}", base.display()))
 }
 
-/// machine_metrics -> threshold, in a wasm-host -> logger.
-fn configure(project: &Project, folder: &Path, log: &Path) -> Value {
-    let control = folder.join("threshold.control");
+/// machine_metrics -> threshold -> logger, and hello_world -> fragile. Both modules are in one wasm-host, and
+/// each message ends `fragile`.
+fn configure(folder: &Path, log: &Path, host: &Path, program: &Path) -> Value {
+    let control = |module: &str| folder.join(format!("{module}.control"));
     json!({
+        "dead.letter.file": folder.join("dead-letters.ndjson"),
         "modules": [
             { "name": "metrics",
               "loader": { "name": "builtin", "entrypoint": { "module.name": "machine_metrics" } },
@@ -77,18 +86,38 @@ fn configure(project: &Project, folder: &Path, log: &Path) -> Value {
             { "name": "threshold",
               "loader": { "name": "outprocess", "entrypoint": {
                   "activation.type": "launch",
-                  "control.id": control,
-                  "message.id": folder.join("threshold.message"),
-                  "launch": {
-                      "path": project.programs().join("wasm-host"),
-                      "args": ["--control", control, project.module("threshold")],
-                      "grace.period.ms": 2000 } } },
+                  "control.id": control("threshold"),
+                  "launch": { "path": program, "args": ["--config", host], "grace.period.ms": 2000 } } },
               "args": { "pointer": "/cpu/usage", "window": 5, "above": 0.5 } },
+            { "name": "hello",
+              "loader": { "name": "builtin", "entrypoint": { "module.name": "hello_world" } },
+              "args": { "interval.ms": 3000 } },
+            { "name": "fragile",
+              "loader": { "name": "outprocess", "entrypoint": {
+                  "activation.type": "none", "control.id": control("fragile") } },
+              "args": "helloWorld" },
             { "name": "log",
               "loader": { "name": "builtin", "entrypoint": { "module.name": "logger" } },
               "args": { "filename": log } }
         ],
-        "links": [ { "source": "metrics", "sink": "threshold" }, { "source": "threshold", "sink": "log" } ]
+        "links": [
+            { "source": "metrics", "sink": "threshold" },
+            { "source": "threshold", "sink": "log" },
+            { "source": "hello", "sink": "fragile", "redelivery.max": 1 }
+        ]
+    })
+}
+
+/// The modules of the wasm-host.
+fn configure_host(project: &Project, folder: &Path) -> Value {
+    let fragile = project.guests().join("fixtures/trap_with_lines.wasm");
+    json!({
+        "verdict.dir": "verdicts",
+        "modules": [
+            { "name": "threshold", "control.id": folder.join("threshold.control"),
+              "module.path": project.module("threshold") },
+            { "name": "fragile", "control.id": folder.join("fragile.control"), "module.path": fragile }
+        ]
     })
 }
 
@@ -96,6 +125,10 @@ fn configure(project: &Project, folder: &Path, log: &Path) -> Value {
 struct Show {
     gateway: Gateway,
     log: LogTail,
+    /// Where the host keeps verdicts.
+    verdicts: PathBuf,
+    /// One was shown.
+    judged: bool,
     paint: Paint,
     start: Instant,
     length: Option<Duration>,
@@ -108,16 +141,29 @@ struct Show {
 }
 
 impl Show {
-    fn new(gateway: Gateway, log: LogTail, length: Option<Duration>) -> Self {
+    fn new(gateway: Gateway, log: LogTail, verdicts: PathBuf, length: Option<Duration>) -> Self {
         let paint = Paint::on(&std::io::stdout());
         let start = Instant::now();
-        Show { gateway, log, paint, start, length, host: None, killed: None, before: 0, after: 0 }
+        Show {
+            gateway,
+            log,
+            verdicts,
+            judged: false,
+            paint,
+            start,
+            length,
+            host: None,
+            killed: None,
+            before: 0,
+            after: 0,
+        }
     }
 
     fn introduce(&self) {
         let pid = self.gateway.pid();
         self.say(&format!(
-            "the gateway runs: process {pid}; it launches a wasm-host for the module `threshold`"
+            "the gateway runs: process {pid}; it launches a wasm-host with two modules: `threshold`, \
+             and `fragile`, which breaks on every message"
         ));
         match self.length {
             Some(length) => println!("    This takes {} seconds.", length.as_secs()),
@@ -133,6 +179,7 @@ impl Show {
                 self.show(&entry);
             }
             self.look_for_the_host();
+            self.look_for_a_verdict();
             if self.is_time_to_kill() {
                 self.kill_the_host()?;
             }
@@ -161,6 +208,21 @@ impl Show {
         let other = if self.killed.is_some() { "another wasm-host" } else { "the wasm-host" };
         self.say(&format!("{other} runs: process {}", host.pid()));
         println!("    {:<26}  {:>6}  {:>8}  alert", "time", "cpu", "average");
+    }
+
+    /// Shows the first verdict on the module that breaks; its neighbour goes on meanwhile.
+    fn look_for_a_verdict(&mut self) {
+        if self.judged {
+            return;
+        }
+        let Some(verdict) = verdict::first(&self.verdicts) else { return };
+        self.judged = true;
+        self.say(
+            "the module `fragile` has broken; its host goes on, and so does its neighbour. The verdict:",
+        );
+        for line in verdict::lines(&verdict) {
+            println!("    {line}");
+        }
     }
 
     fn show(&mut self, entry: &Entry) {
@@ -202,7 +264,10 @@ impl Show {
                 "no message came through after the kill; look for the reason in what the gateway wrote above"
             );
         }
-        self.say(&format!("{before} messages came through before the kill and {after} after it"));
+        ensure!(self.judged, "no verdict came; look for the reason in what the gateway wrote above");
+        self.say(&format!(
+            "{before} messages came through before the kill and {after} after it, beside a module that broke"
+        ));
         Ok(())
     }
 

@@ -12,13 +12,20 @@ use crate::project::Project;
 pub const SELECTION: [&str; 6] =
     ["--release", "--target", "wasm32-wasip2", "--workspace", "--lib", "--examples"];
 
+/// The program of this machine that writes the fixtures which no compiler of Rust makes.
+pub const HANDMADE: [&str; 2] = ["--package", "handmade"];
+
 /// Builds all guest modules, the fixtures too.
 pub fn build(project: &Project, progress: &mut Progress) -> Result<()> {
     progress.step("guest modules", "compiling them to WebAssembly components", || {
         run("guest modules", project.guest_cargo().arg("build").args(SELECTION))?;
         let built = project.guests().join("wasm32-wasip2/release");
-        collect(&built, &project.guests().join("modules"))?;
-        collect(&built.join("examples"), &project.guests().join("fixtures"))
+        let handmade = project.guests().join("handmade");
+        let mut write = project.guest_cargo();
+        write.args(["run", "--quiet"]).args(HANDMADE).arg("--").arg(&handmade);
+        run("handmade fixtures", &mut write)?;
+        collect(&[&built], &project.guests().join("modules"))?;
+        collect(&[&built.join("examples"), &handmade], &project.guests().join("fixtures"))
     })?;
     for folder in ["modules", "fixtures"] {
         let folder = project.guests().join(folder);
@@ -27,22 +34,26 @@ pub fn build(project: &Project, progress: &mut Progress) -> Result<()> {
     Ok(())
 }
 
-/// Copies the components of one folder to another and removes what is there of modules that are no more.
-fn collect(built: &Path, finished: &Path) -> Result<()> {
+/// Copies the components of some folders to another and removes what is there of modules that are no more.
+fn collect(built: &[&Path], finished: &Path) -> Result<()> {
     fs::create_dir_all(finished).with_context(|| format!("{} cannot be made", finished.display()))?;
-    let names = names(built)?;
-    if names.is_empty() {
-        bail!("cargo left no components in {}", built.display());
+    let mut collected = Vec::new();
+    for folder in built {
+        let names = names(folder)?;
+        if names.is_empty() {
+            bail!("no components were left in {}", folder.display());
+        }
+        for name in &names {
+            let from = folder.join(name).with_extension("wasm");
+            let to = finished.join(name).with_extension("wasm");
+            copy_if_changed(&from, &to).with_context(|| format!("{} cannot be written", to.display()))?;
+        }
+        collected.extend(names);
     }
-    for old in self::names(finished)? {
-        if !names.contains(&old) {
+    for old in names(finished)? {
+        if !collected.contains(&old) {
             fs::remove_file(finished.join(&old).with_extension("wasm"))?;
         }
-    }
-    for name in &names {
-        let from = built.join(name).with_extension("wasm");
-        let to = finished.join(name).with_extension("wasm");
-        copy_if_changed(&from, &to).with_context(|| format!("{} cannot be written", to.display()))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod bench;
 mod binaries;
 mod check;
 mod demo;
+mod fuzz;
 mod guests;
 mod progress;
 mod project;
@@ -34,6 +35,7 @@ Examples:
   cargo xtask test                  everything that continuous integration checks
   cargo xtask bench                 the table of measurements
   cargo xtask bench -- --help       what the benchmark can be asked
+  cargo xtask fuzz control          ten million arbitrary inputs for one codec
 
 What is missing and can be had without changing the system is fetched into the target directory.
 NO_COLOR turns colours off.";
@@ -57,6 +59,14 @@ enum Verb {
         /// Arguments of the benchmark; `-- --help` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
+    },
+    /// Throws arbitrary bytes at what reads them, guided by coverage
+    Fuzz {
+        /// One of the targets [default: all, one after the other]
+        target: Option<String>,
+        /// Inputs for each
+        #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+        runs: u64,
     },
     /// Holds the rules that no compiler knows: who may depend on whom, length of files, their headings
     Tidy,
@@ -91,6 +101,7 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
             guests::build(&project, progress)
         }
         Verb::Bench { arguments } => bench::run(&project, progress, &arguments),
+        Verb::Fuzz { target, runs } => fuzz::run(&project, progress, target.as_deref(), runs),
         Verb::Tidy => progress.step("tidy", "the repository's own rules", || tidy::check(&project)),
         Verb::Tools => tools::provide(&project, progress).map(drop),
     }
