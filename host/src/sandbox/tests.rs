@@ -1,4 +1,4 @@
-//! Instances of real modules; and what one costs.
+//! Instances of real modules.
 
 use std::path::Path;
 use std::sync::mpsc::channel;
@@ -19,8 +19,8 @@ const LONG: Duration = Duration::from_secs(20);
 struct Scene {
     runtime: Runtime,
     engine: Engine,
-    /// The gateway's end.
-    gateway: MemoryChannel,
+    /// The gateway's end, held: without it the channel is closed.
+    _gateway: MemoryChannel,
     channel: Arc<dyn Channel>,
     flow: Arc<Flow>,
 }
@@ -31,7 +31,7 @@ impl Scene {
         Self {
             runtime: Runtime::new().unwrap(),
             engine: Engine::new(&Code::UserCache).unwrap(),
-            gateway,
+            _gateway: gateway,
             channel: Arc::new(host),
             flow: Arc::default(),
         }
@@ -138,57 +138,4 @@ fn the_reporter_makes_verdicts_and_counts_what_it_has_no_room_for() {
         std::thread::yield_now();
     }
     told.recv_timeout(LONG).unwrap();
-}
-
-/// The time from a trap to the next message being handled by a fresh instance, and where it goes.
-#[test]
-#[ignore = "a measurement: cargo test --release --workspace -- --ignored --nocapture from_a_trap"]
-fn from_a_trap_to_the_next_message() {
-    const ROUNDS: usize = 3000;
-    let scene = Scene::new();
-    let limits = Limits::default();
-    let module = scene.module("trap_receive", &limits);
-    let (provoking, harmless) = (message("trap"), message("other"));
-    let workers = scene.engine.workers().clone();
-    let (tell, told) = channel();
-    let life = async move {
-        let mut steps: [Vec<Duration>; 5] = Default::default();
-        let mut sandbox = scene.sandbox(&module, limits);
-        for _ in 0..ROUNDS {
-            let mut last = Instant::now();
-            let begin = last;
-            let mut step = |n: usize| {
-                let now = Instant::now();
-                steps[n].push(now - last);
-                last = now;
-            };
-            let fault = sandbox.receive(&provoking, None, 1).unwrap_err();
-            step(0);
-            drop(sandbox);
-            step(1);
-            sandbox = scene.sandbox(&module, limits);
-            step(2);
-            sandbox.receive(&harmless, None, 1).unwrap().unwrap();
-            step(3);
-            steps[4].push(begin.elapsed());
-            drop(fault);
-            while scene
-                .gateway
-                .poll_recv(&mut std::task::Context::from_waker(std::task::Waker::noop()))
-                .is_ready()
-            {}
-        }
-        tell.send(steps).unwrap();
-    };
-    workers.spawn(life).detach();
-    let names = ["trap, with the post-mortem", "drop", "instantiate, create, start", "next message", "all"];
-    for (name, mut times) in names.into_iter().zip(told.recv().unwrap()) {
-        times.sort_unstable();
-        let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
-        println!(
-            "{name:28} p50 {:7.1} us  p99 {:7.1} us",
-            p50.as_nanos() as f64 / 1e3,
-            p99.as_nanos() as f64 / 1e3
-        );
-    }
 }

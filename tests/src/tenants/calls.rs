@@ -158,6 +158,12 @@ pub(super) fn trap_first_attempt() -> Tenant {
         .ended(&["trapped in `receive`", "this module traps on a first attempt"])
 }
 
+pub(super) fn trap_timed() -> Tenant {
+    tenant("Publishes the time and then traps on a message that it gets for the first time")
+        .stopped_by("its own trap")
+        .ended(&["trapped in `receive`", "this module traps on a first attempt"])
+}
+
 pub(super) fn poison() -> Tenant {
     tenant("Publishes a certain message and then traps on it, every time")
         .when(When::Received("poison", 1))

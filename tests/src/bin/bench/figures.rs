@@ -14,15 +14,19 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// From the time that so many messages took, and single round trips.
-    pub(crate) fn new(messages: usize, taken: Duration, mut round_trips: Vec<Duration>) -> Self {
-        round_trips.sort_unstable();
-        let at = |share: f64| {
-            let index =
-                ((round_trips.len() as f64 * share) as usize).min(round_trips.len().saturating_sub(1));
-            round_trips.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
-        };
-        Self { throughput: messages as f64 / taken.as_secs_f64(), p50: at(0.50), p99: at(0.99) }
+    pub(crate) fn new(messages: usize, taken: Duration, round_trips: Vec<Duration>) -> Self {
+        let [p50, p99] = percentiles(round_trips);
+        Self { throughput: messages as f64 / taken.as_secs_f64(), p50, p99 }
     }
+}
+
+/// In microseconds: half of the times are no longer, and 99 of 100 are no longer.
+pub(crate) fn percentiles(mut times: Vec<Duration>) -> [f64; 2] {
+    times.sort_unstable();
+    [0.50, 0.99].map(|share| {
+        let index = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+        times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+    })
 }
 
 /// The middle value.

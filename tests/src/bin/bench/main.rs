@@ -11,6 +11,7 @@ mod broker;
 mod figures;
 mod hostile;
 mod pair;
+mod recovery;
 mod report;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ Examples:
   cargo xtask bench                     the table
   cargo xtask bench --json rows.json    and the rows as JSON
   cargo xtask bench --only 'pair 256'   one measurement
+  cargo xtask bench --only recovery     how long nothing comes through when something breaks
   cargo xtask bench --only hostile      a module beside each of those that misbehave
   cargo xtask bench --smoke             a few messages: shows that it runs, measures nothing"
 )]
@@ -48,7 +50,7 @@ struct Arguments {
     /// A few messages of each kind, to see that everything runs
     #[arg(long)]
     smoke: bool,
-    /// Measure only what has this in its name: `broker`, `pair`, or one such as `pair 256`;
+    /// Measure only what has this in its name: `broker`, `recovery`, `pair`, or one such as `pair 256`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -91,6 +93,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
         if wanted(&name) {
             pair::measure(&mut report, size, rounds, scale).context(name)?;
         }
+    }
+    if wanted("recovery") {
+        recovery::measure(&mut report, rounds, scale).context("recovery")?;
     }
     // Many minutes: not without being asked.
     if arguments.smoke || arguments.only.as_deref().is_some_and(|only| only.starts_with("hostile")) {

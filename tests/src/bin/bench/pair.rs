@@ -2,10 +2,10 @@
 //! beside a bare nng pair between two processes.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, iter};
 
 use anyhow::{Context, Result, anyhow, bail};
 use sandgate_gateway::broker::{Delivery, Inbox, Link, OnFull, Publisher, Source};
@@ -13,6 +13,7 @@ use sandgate_gateway::config::Config;
 use sandgate_gateway::gateway::Gateway;
 use sandgate_gateway::module::{Context as ModuleContext, Life, Module};
 use sandgate_gateway::runtime;
+use sandgate_tests::programs::{guest, program};
 use sandgate_wire::Message;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -97,8 +98,7 @@ struct Order {
 impl WasmPath {
     fn start(directory: &Path) -> Result<Self> {
         let control = directory.join("control");
-        let program = place("SANDGATE_BIN_DIR", "release").join("wasm-host");
-        let module = place("SANDGATE_GUESTS", "guests").join("modules/echo.wasm");
+        let (program, module) = (program("wasm-host"), guest("modules/echo"));
         let host = Command::new(&program)
             .arg("--control")
             .args([&control, &module])
@@ -107,9 +107,7 @@ impl WasmPath {
             .env("SANDGATE_LAUNCHED_BY", std::process::id().to_string())
             .stdin(Stdio::null())
             .spawn()
-            .with_context(|| {
-                format!("cannot start {}; build it with `cargo xtask build`", program.display())
-            })?;
+            .with_context(|| format!("cannot start {}", program.display()))?;
         // As the `gateway` program has it.
         let runtime = runtime()?;
         let (orders, gateway) = match runtime.block_on(async { connected_gateway(&control) }) {
@@ -222,10 +220,4 @@ async fn take(inbox: &mut Inbox, batch: &mut VecDeque<Delivery>, limit: usize) -
         Ok(taken) => Ok(taken),
         Err(_) => bail!("a message did not come back"),
     }
-}
-
-/// A folder of what was built, which `cargo xtask` names.
-fn place(variable: &str, below_target: &str) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    env::var_os(variable).map_or_else(|| workspace.join(below_target), PathBuf::from)
 }

@@ -85,7 +85,7 @@ fn line(row: &Row) -> String {
 }
 
 /// With separators between thousands; small numbers with one decimal.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value.abs() < 1000.0 {
         return format!("{value:.1}");
     }
