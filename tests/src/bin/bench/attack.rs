@@ -1,17 +1,22 @@
-//! A hostile tenant at work: provoked again and again, and created anew whenever it has been ended, as soon as a gateway
-//! would do that.
+//! A hostile tenant at work: attached as any module is, provoked again and again, and created anew whenever it has been
+//! ended, as soon as its host or the gateway would do that after a first failure.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use rustix::process::{Pid, Signal, kill_process};
+use sandgate_gateway::module::Context as ModuleContext;
 use sandgate_tests::tenants::{Tenant, When};
-use sandgate_tests::v1::V1Gateway;
-use sandgate_wire::{Control, Message};
+use sandgate_wire::Message;
+use serde_json::{Value, json};
+
+use crate::host::Host;
+use crate::local::{LocalGateway, Pending};
 
 /// What a provoking message has as its content; the handmade fixtures look for it.
 const PROVOCATION: &[u8] = b"misbehave";
@@ -19,23 +24,6 @@ const PROVOCATION: &[u8] = b"misbehave";
 const LOOK: Duration = Duration::from_millis(20);
 /// The pause between two provocations, in which what the tenant publishes is taken.
 const PACE: Duration = Duration::from_millis(1);
-/// The shortest time after which a gateway creates a module anew that has failed again.
-const BACKOFF: Duration = Duration::from_millis(100);
-/// A Create that has not been answered for so many looks is sent again: it may have been lost.
-const LOOKS: u32 = 50;
-
-/// A tenant with its place.
-pub(crate) struct Attack<'a> {
-    pub(crate) tenant: &'a Tenant,
-    /// Socket paths; nobody else uses them.
-    pub(crate) control: &'a str,
-    pub(crate) message: &'a str,
-    /// What makes a host load the tenant, if that is where it misbehaves.
-    pub(crate) load: &'a Load,
-    /// Set when the tenant is at work, and when it is to end.
-    pub(crate) begun: &'a AtomicBool,
-    pub(crate) over: &'a AtomicBool,
-}
 
 /// How a tenant is loaded.
 pub(crate) enum Load {
@@ -45,133 +33,93 @@ pub(crate) enum Load {
     Alone([PathBuf; 2]),
 }
 
-impl Attack<'_> {
-    /// Attacks until it is over.
-    pub(crate) fn run(&self) -> Result<()> {
-        if self.tenant.when == When::Loaded {
-            return self.load_again_and_again();
-        }
-        let gateway = V1Gateway::dial(self.control, self.message);
-        while !self.is_over() {
-            self.begun.store(self.tenant.when == When::Created, Ordering::Relaxed);
-            if self.create(&gateway) {
-                gateway.start();
-                self.provoke(&gateway)?;
-            }
-            self.pause();
-        }
-        Ok(())
-    }
+/// The attack, going on until it is ended.
+pub(crate) struct Attack {
+    over: Arc<AtomicBool>,
+    /// What goes on: the gateway's module that provokes, or a thread that loads.
+    provoking: Option<Pending<()>>,
+    loading: Option<JoinHandle<Result<()>>>,
+}
 
-    fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
-
-    fn pause(&self) {
-        let begun = Instant::now();
-        while begun.elapsed() < BACKOFF && !self.is_over() {
-            thread::sleep(PACE);
+impl Attack {
+    /// Begins it. The tenant is attached at this control id.
+    pub(crate) fn begin(
+        gateway: &mut LocalGateway,
+        tenant: &Tenant,
+        control: &str,
+        load: Load,
+    ) -> Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = over.clone();
+        if tenant.when == When::Loaded {
+            let loading = thread::spawn(move || load_again_and_again(load, &is_over));
+            return Ok(Self { over, provoking: None, loading: Some(loading) });
         }
-    }
-
-    /// Whether the host has created the tenant.
-    fn create(&self, gateway: &V1Gateway) -> bool {
-        gateway.control.try_send(&gateway.create_frame(self.tenant.arguments));
-        for _ in 0..LOOKS {
-            if self.is_over() {
-                return false;
-            }
-            if let Some(frame) = gateway.control.recv_within(LOOK) {
-                return succeeded(&frame);
-            }
-        }
-        false
-    }
-
-    /// Until the host says that the tenant has been ended.
-    fn provoke(&self, gateway: &V1Gateway) -> Result<()> {
-        let provocation = match self.tenant.when {
+        let entrypoint = json!({"activation.type": "none", "control.id": control});
+        let arguments: Value = serde_json::from_str(tenant.arguments)?;
+        gateway.add_remote("tenant", entrypoint, &arguments)?;
+        let driver = gateway.add_end("driver", "tenant")?;
+        gateway.start();
+        let provocation = match tenant.when {
             When::Received(key, _) => Some(Message::new(&[(key, "1")], PROVOCATION)?),
             // It is recycled after every message.
             When::Destroyed => Some(Message::new(&[("echo", "1")], [])?),
             _ => None,
         };
-        while !self.is_over() {
-            if let Some(message) = &provocation {
-                // A tenant that takes no more is at work.
-                gateway.message.try_send(message.frame());
-            }
-            self.begun.store(true, Ordering::Relaxed);
-            while gateway.message.recv_within(PACE).is_some() && !self.is_over() {}
-            let answer = gateway.control.recv_within(Duration::ZERO);
-            if answer.is_some_and(|frame| !succeeded(&frame)) {
-                return Ok(());
-            }
-        }
-        Ok(())
+        let provoking = driver.begin(move |context| Box::pin(provoke(context, provocation, is_over)))?;
+        Ok(Self { over, provoking: Some(provoking), loading: None })
     }
 
-    fn load_again_and_again(&self) -> Result<()> {
-        while !self.is_over() {
-            let mut host = match self.load {
-                Load::Into(host) => {
-                    kill_process(*host, Signal::HUP)?;
-                    None
-                }
-                Load::Alone(arguments) => Some(Host::start(arguments)?),
-            };
-            self.begun.store(true, Ordering::Relaxed);
+    pub(crate) fn end(self) -> Result<()> {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(loading) = self.loading {
+            loading.join().map_err(|_| anyhow!("the attack panicked"))??;
+        }
+        self.provoking.map_or(Ok(()), Pending::wait)
+    }
+}
+
+/// Sends provocations as long as the tenant takes them, and takes what it publishes.
+async fn provoke(
+    context: &mut ModuleContext,
+    provocation: Option<Message>,
+    over: Arc<AtomicBool>,
+) -> Result<()> {
+    let (mut batch, mut sending) = (VecDeque::new(), None);
+    while !over.load(Ordering::Relaxed) {
+        if let Some(message) = provocation.clone().filter(|_| sending.is_none()) {
+            let publisher = context.publisher.clone();
+            // A tenant that takes no more is at work; its inbox may be full.
+            sending = Some(tokio::spawn(async move { publisher.publish(message).await }));
+        }
+        // Either way there is time for the next one.
+        let _ = tokio::time::timeout(PACE, context.inbox.recv_batch(&mut batch, usize::MAX)).await;
+        batch.clear();
+        sending = sending.filter(|sending| !sending.is_finished());
+    }
+    if let Some(sending) = sending {
+        sending.abort();
+    }
+    Ok(())
+}
+
+fn load_again_and_again(load: Load, over: &AtomicBool) -> Result<()> {
+    let is_over = || over.load(Ordering::Relaxed);
+    while !is_over() {
+        let mut host = match &load {
+            Load::Into(host) => {
+                kill_process(*host, Signal::HUP)?;
+                None
+            }
+            Load::Alone(arguments) => Some(Host::start(arguments)?),
+        };
+        thread::sleep(LOOK);
+        while let Some(host) = &mut host
+            && !is_over()
+            && host.child.try_wait()?.is_none()
+        {
             thread::sleep(LOOK);
-            while let Some(host) = &mut host
-                && !self.is_over()
-                && host.child.try_wait()?.is_none()
-            {
-                thread::sleep(LOOK);
-            }
         }
-        Ok(())
     }
-}
-
-/// A `wasm-host`. Dropping it ends it.
-pub(crate) struct Host {
-    child: Child,
-}
-
-impl Host {
-    /// The arguments of a host with this configuration.
-    pub(crate) fn arguments(configuration: &Path) -> [PathBuf; 2] {
-        ["--config".into(), configuration.to_owned()]
-    }
-
-    /// Starts a host with these arguments. It ends when the benchmark ends, however that comes about.
-    pub(crate) fn start(arguments: &[PathBuf]) -> Result<Self> {
-        let program = sandgate_tests::programs::program("wasm-host");
-        let child = Command::new(&program)
-            .args(arguments)
-            .env("SANDGATE_LAUNCHED_BY", std::process::id().to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self { child })
-    }
-
-    /// Its process. It is this process's child, so the number stays its own.
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        // An error means that it has ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn succeeded(frame: &[u8]) -> bool {
-    matches!(Control::decode(frame), Ok(Control::Reply(reply)) if reply.status.is_success())
+    Ok(())
 }

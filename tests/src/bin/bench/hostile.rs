@@ -1,22 +1,22 @@
 //! What a well-behaved module notices of a hostile neighbour, in the same host or in another: its round trips while the
 //! other is at work, beside the same with the other at rest.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 use std::{array, iter};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
+use sandgate_gateway::module::Context as ModuleContext;
 use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::tenants::{Tenant, When, all, component};
-use sandgate_tests::v1::V1Gateway;
 use sandgate_wire::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::GOAL_SIZE;
-use crate::attack::{Attack, Host, Load};
-use crate::figures::{Figures, median};
+use crate::attack::{Attack, Load};
+use crate::echo::round_trips;
+use crate::figures::{median, percentiles};
+use crate::host::Host;
+use crate::local::{End, LocalGateway};
 use crate::report::{Report, Row};
 
 /// Round trips of one measurement, alone and beside the tenant.
@@ -27,8 +27,6 @@ const SMOKE: [&str; 4] = ["spin_receive", "publish_for_ever", "trap_receive", "m
 const GOAL_MORE: f64 = 1000.0;
 /// Beside a tenant in another host it may be so many times that of the module alone.
 const GOAL_RATIO: f64 = 2.0;
-/// No answer for so long is a failure, not a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the tenant is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,8 +57,8 @@ fn beside(report: &mut Report, name: &str, tenant: &Tenant, rounds: u32, trips: 
             let scratch = Scratch::new();
             let scene = Scene::open(&scratch, name, tenant, place)?;
             scene.round_trips(trips)?;
-            let alone = scene.round_trips(trips)?.p99;
-            pairs.push((alone, scene.under_attack(trips)?.p99));
+            let alone = scene.round_trips(trips)?;
+            pairs.push((alone, scene.under_attack(trips)?));
         }
     }
     for (place, pairs) in iter::zip(PLACES, pairs) {
@@ -83,13 +81,13 @@ fn beside(report: &mut Report, name: &str, tenant: &Tenant, rounds: u32, trips: 
     Ok(())
 }
 
-/// An echo, and a tenant in the same host or in another.
+/// A gateway with an echo, and a tenant in the echo's host or in another.
 struct Scene<'a> {
     tenant: &'a Tenant,
+    gateway: LocalGateway,
+    pulse: End,
     control: String,
-    message: String,
     load: Load,
-    echo: V1Gateway,
     greeting: Message,
     /// Held: they end with the scene.
     _hosts: Vec<Host>,
@@ -97,14 +95,16 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn open(scratch: &'a Scratch, name: &str, tenant: &'a Tenant, place: Place) -> Result<Self> {
+    fn open(scratch: &Scratch, name: &str, tenant: &'a Tenant, place: Place) -> Result<Self> {
         let component = component(scratch, name);
         let (control, echo) = (scratch.id("tenant"), scratch.id("echo"));
         let is_unusable = tenant.when == When::Loaded;
         // The limits are the defaults, but where a host would take minutes and gigabytes to load the tenant.
         let limits = if is_unusable { tenant.limits_document() } else { json!({}) };
         let recycle = if tenant.when == When::Destroyed { json!({"messages": 1}) } else { json!({}) };
-        let more = json!({"limits": limits, "recycle": recycle});
+        // It is to go on attacking: no quarantine, and the shortest wait every time.
+        let restart = json!({"max": 10_000, "backoff.ms": 100, "longest.backoff.ms": 100});
+        let more = json!({"limits": limits, "recycle": recycle, "restart": restart});
         let with_echo = || HostConfiguration::new().module("echo", &echo, "modules/echo", json!({}));
         let with_tenant =
             |others: HostConfiguration| others.component("tenant", &control, &component, more.clone());
@@ -118,18 +118,19 @@ impl<'a> Scene<'a> {
         if !in_same_host && !is_unusable {
             hosts.push(Host::start(&alone)?);
         }
-        let gateway = V1Gateway::dial(&echo, &scratch.id("echo-message"));
-        gateway.attach("null");
-        gateway.echo();
+        let mut gateway = LocalGateway::new()?;
+        gateway.add_remote("echo", json!({"activation.type": "none", "control.id": echo}), &Value::Null)?;
+        let pulse = gateway.add_end("pulse", "echo")?;
+        gateway.start();
         if in_same_host {
             // From now on, whenever it is read again.
             both().write(scratch);
         }
         Ok(Self {
             tenant,
-            message: scratch.id("tenant-message"),
+            gateway,
+            pulse,
             load: if in_same_host { Load::Into(hosts[0].pid()) } else { Load::Alone(alone) },
-            echo: gateway,
             greeting: Message::new(&[("a", "1"), ("b", "2")], vec![0; GOAL_SIZE])?,
             control,
             _hosts: hosts,
@@ -137,45 +138,25 @@ impl<'a> Scene<'a> {
         })
     }
 
-    fn round_trips(&self, trips: usize) -> Result<Figures> {
-        let begun = Instant::now();
-        let mut times = Vec::with_capacity(trips);
-        for _ in 0..trips {
-            let sent = Instant::now();
-            self.echo.message.send(self.greeting.frame());
-            let returned = self.echo.message.recv_within(PATIENCE).context("a message did not come back")?;
-            times.push(sent.elapsed());
-            if returned != **self.greeting.frame() {
-                bail!("another message came back");
-            }
-        }
-        Ok(Figures::new(trips, begun.elapsed(), times))
+    /// The 99th percentile of some round trips, in microseconds.
+    fn round_trips(&self, trips: usize) -> Result<f64> {
+        let greeting = self.greeting.clone();
+        let times = self.pulse.run(move |ModuleContext { publisher, inbox, .. }| {
+            Box::pin(async move { round_trips(publisher, inbox, &greeting, trips).await })
+        })?;
+        let [_, p99] = percentiles(times);
+        Ok(p99)
     }
 
     /// The same while the tenant is at work.
-    fn under_attack(&self, trips: usize) -> Result<Figures> {
-        let (begun, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        let attack = Attack {
-            tenant: self.tenant,
-            load: &self.load,
-            control: &self.control,
-            message: &self.message,
-            begun: &begun,
-            over: &over,
-        };
-        thread::scope(|scope| {
-            let attacking = scope.spawn(|| attack.run());
-            let waited = Instant::now();
-            while !begun.load(Ordering::Relaxed) && !attacking.is_finished() && waited.elapsed() < PATIENCE {
-                thread::yield_now();
-            }
-            let figures = match begun.load(Ordering::Relaxed) {
-                true => self.round_trips(trips),
-                false => Err(anyhow!("the tenant does not get to work")),
-            };
-            over.store(true, Ordering::Relaxed);
-            attacking.join().map_err(|_| anyhow!("the attack panicked"))??;
-            figures
-        })
+    fn under_attack(mut self, trips: usize) -> Result<f64> {
+        let attack = Attack::begin(&mut self.gateway, self.tenant, &self.control, self.load)?;
+        let greeting = self.greeting;
+        let times = self.pulse.run(move |ModuleContext { publisher, inbox, .. }| {
+            Box::pin(async move { round_trips(publisher, inbox, &greeting, trips).await })
+        })?;
+        attack.end()?;
+        let [_, p99] = percentiles(times);
+        Ok(p99)
     }
 }

@@ -8,9 +8,11 @@
 mod attack;
 mod bare;
 mod broker;
+mod echo;
 mod figures;
+mod host;
 mod hostile;
-mod pair;
+mod local;
 mod recovery;
 mod report;
 
@@ -20,6 +22,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+use crate::echo::Way;
 use crate::report::Report;
 
 /// The content sizes that are measured, in bytes.
@@ -50,7 +53,8 @@ struct Arguments {
     /// A few messages of each kind, to see that everything runs
     #[arg(long)]
     smoke: bool,
-    /// Measure only what has this in its name: `broker`, `recovery`, `pair`, or one such as `pair 256`;
+    /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
+    /// `recovery`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -88,10 +92,12 @@ fn measure(arguments: &Arguments) -> Result<()> {
     if wanted("broker") {
         broker::measure(&mut report, rounds, scale).context("broker")?;
     }
-    for size in SIZES {
-        let name = format!("pair {size}");
-        if wanted(&name) {
-            pair::measure(&mut report, size, rounds, scale).context(name)?;
+    for way in [Way::Pair, Way::Link] {
+        for size in SIZES {
+            let name = format!("{} {size}", way.name());
+            if wanted(&name) {
+                echo::measure(&mut report, way, size, rounds, scale).context(name)?;
+            }
         }
     }
     if wanted("recovery") {

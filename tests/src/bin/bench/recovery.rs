@@ -4,27 +4,22 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use sandgate_gateway::broker::{Delivery, Link, OnFull, Source};
-use sandgate_gateway::config::Config;
-use sandgate_gateway::gateway::Gateway;
-use sandgate_gateway::module::{Context as ModuleContext, Life, Module, ModuleError};
-use sandgate_gateway::runtime;
+use sandgate_gateway::module::Context as ModuleContext;
 use sandgate_gateway::status::{ModuleStatus, State};
 use sandgate_tests::programs::{guest, program};
 use sandgate_wire::Message;
-use serde_json::json;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
-use tokio::time::{interval, timeout};
+use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::figures::percentiles;
+use crate::local::{LocalGateway, PATIENCE, Pending};
 use crate::report::{Report, Row, number};
 
 /// Blows of one round.
@@ -41,8 +36,6 @@ const PACE: Duration = Duration::from_millis(1);
 const FINE: Duration = Duration::from_millis(1);
 /// The largest number of failures that both configurations take before they quarantine.
 const MOST: u32 = 10_000;
-/// No answer for so long is a failure, not a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 const ECHO: &str = "modules/echo";
 const TRAPPING: &str = "fixtures/trap_timed";
 
@@ -89,51 +82,38 @@ fn add(report: &mut Report, name: &str, times: Vec<Duration>, goals: Option<[f64
     }
 }
 
-/// A module in a launched host, and both its ends in a module of the gateway.
+/// A module in a launched host, and a module of the gateway with which it exchanges messages all the while.
 struct Scene {
-    runtime: Runtime,
-    gateway: Gateway,
+    gateway: LocalGateway,
     status: ModuleStatus,
     stream: Arc<Stream>,
-    orders: mpsc::Sender<Message>,
-    answers: std::sync::mpsc::Receiver<Message>,
+    flowing: Pending<()>,
+    answers: mpsc::Receiver<Message>,
     _directory: tempfile::TempDir,
 }
 
-/// Numbers that go through the module all the while.
+/// Numbers that go through the module, and what interrupts them.
 #[derive(Default)]
 struct Stream {
     sent: AtomicU64,
     received: AtomicU64,
+    /// The module is to trap.
+    provoke: AtomicBool,
+    over: AtomicBool,
 }
 
 impl Scene {
     fn open(module: &str) -> Result<Self> {
         let directory = tempfile::tempdir().context("no temporary directory")?;
-        let config = configuration(directory.path(), module)?;
-        let config = Config::check(&config, false).map_err(|faults| anyhow!("{faults:?}"))?;
-        let runtime = runtime()?;
-        let stream = Arc::<Stream>::default();
-        let (orders, from_here) = mpsc::channel(1);
-        let (to_here, answers) = std::sync::mpsc::channel();
-        let ends = Ends { stream: stream.clone(), orders: from_here, answers: to_here };
-        let gateway = runtime.block_on(async {
-            let mut gateway = Gateway::with_dead_letters(directory.path().join("dead-letters"));
-            for module in config.modules {
-                gateway.add_module(module)?;
-            }
-            gateway.add("ends", 1024, Box::new(ends), PATIENCE)?;
-            for (source, sink) in [("ends", "middle"), ("middle", "ends")] {
-                let source = Source::Module(source.into());
-                let terms = OnFull::Block.into();
-                gateway.broker().add_link(Link { source, sink: sink.into(), terms })?;
-            }
-            gateway.start();
-            anyhow::Ok(gateway)
-        })?;
-        let status = gateway.board().modules().into_iter().find(|module| module.name() == "middle");
-        let status = status.context("the gateway has no such module")?;
-        let scene = Self { runtime, gateway, status, stream, orders, answers, _directory: directory };
+        let mut gateway = LocalGateway::new()?;
+        gateway.add_remote("middle", entrypoint(directory.path(), module)?, &Value::Null)?;
+        let ends = gateway.add_end("ends", "middle")?;
+        gateway.start();
+        let (stream, (answer, answers)) = (Arc::<Stream>::default(), mpsc::channel());
+        let flow = stream.clone();
+        let flowing = ends.begin(move |context| Box::pin(exchange(context, flow, answer)))?;
+        let status = gateway.status("middle")?;
+        let scene = Self { gateway, status, stream, flowing, answers, _directory: directory };
         scene.wait_for_messages()?;
         Ok(scene)
     }
@@ -142,8 +122,7 @@ impl Scene {
     fn trap(&self) -> Result<Duration> {
         // Longer than what counts as a good run.
         thread::sleep(2 * FINE);
-        let message = Message::new(&[("misbehave", "1")], [])?;
-        self.orders.blocking_send(message).map_err(|_| anyhow!("the gateway's module has ended"))?;
+        self.stream.provoke.store(true, Ordering::Relaxed);
         let [before, after] = [self.time()?, self.time()?];
         Ok(after.saturating_sub(before))
     }
@@ -190,8 +169,9 @@ impl Scene {
     }
 
     fn close(self) -> Result<()> {
-        let stopped = self.runtime.block_on(async { timeout(PATIENCE, self.gateway.stop()).await });
-        stopped.context("the gateway does not stop")
+        self.stream.over.store(true, Ordering::Relaxed);
+        self.flowing.wait()?;
+        self.gateway.stop()
     }
 }
 
@@ -207,7 +187,7 @@ fn wait_until(failure: &str, is_so: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-fn configuration(directory: &Path, module: &str) -> Result<serde_json::Value> {
+fn entrypoint(directory: &Path, module: &str) -> Result<Value> {
     let control = directory.join("middle.control");
     let host = json!({"modules": [{
         "name": "middle", "control.id": control, "module.path": guest(module),
@@ -217,68 +197,42 @@ fn configuration(directory: &Path, module: &str) -> Result<serde_json::Value> {
     std::fs::write(&file, serde_json::to_vec(&host)?)
         .context("the host's configuration cannot be written")?;
     Ok(json!({
-        "modules": [{
-            "name": "middle",
-            "loader": {"name": "outprocess", "entrypoint": {
-                "activation.type": "launch", "control.id": control,
-                "launch": {
-                    "path": program("wasm-host"), "args": ["--config", file],
-                    "restart.max": MOST, "restart.reset.ms": FINE.as_millis() as u64,
-                },
-            }},
-            "args": null,
-        }],
-        "links": [],
+        "activation.type": "launch",
+        "control.id": control,
+        "launch": {
+            "path": program("wasm-host"), "args": ["--config", file],
+            "restart.max": MOST, "restart.reset.ms": FINE.as_millis() as u64,
+        },
     }))
 }
 
-/// Sends the numbers and the orders, and takes what comes back.
-struct Ends {
+/// Sends numbers at a steady pace and takes them back; what has no number is an answer of the module's.
+async fn exchange(
+    ModuleContext { publisher, inbox, .. }: &mut ModuleContext,
     stream: Arc<Stream>,
-    orders: mpsc::Receiver<Message>,
-    answers: std::sync::mpsc::Sender<Message>,
-}
-
-impl Module for Ends {
-    fn run(mut self: Box<Self>, mut context: ModuleContext) -> Life {
-        Box::pin(async move {
-            let publisher = context.publisher.clone();
-            let stream = self.stream.clone();
-            let sending = async {
-                let mut pace = interval(PACE);
-                loop {
-                    tokio::select! {
-                        _ = pace.tick() => {
-                            let number = stream.sent.load(Ordering::Relaxed) + 1;
-                            let message = Message::new(&[("number", &*number.to_string())], [])?;
-                            publisher.publish(message).await;
-                            stream.sent.store(number, Ordering::Relaxed);
-                        }
-                        Some(order) = self.orders.recv() => {
-                            publisher.publish(order).await;
-                        }
-                    }
-                }
-            };
-            let receiving = async {
-                let mut batch = VecDeque::<Delivery>::new();
-                while context.inbox.recv_batch(&mut batch, 64).await > 0 {
-                    for delivery in batch.drain(..) {
-                        match delivery.message.property("number") {
-                            Some(number) => self.stream.received.store(number.parse()?, Ordering::Relaxed),
-                            // The receiver ends with the measurement.
-                            None => drop(self.answers.send(delivery.message.clone())),
-                        }
-                    }
-                }
-                anyhow::Ok(())
-            };
-            let ended: Result<()> = tokio::select! {
-                ended = receiving => ended,
-                ended = sending => ended,
-                () = context.stop.cancelled() => Ok(()),
-            };
-            ended.map_err(|error| ModuleError(format!("{error:#}")))
-        })
+    answers: mpsc::Sender<Message>,
+) -> Result<()> {
+    let (mut batch, mut next) = (VecDeque::new(), Instant::now());
+    while !stream.over.load(Ordering::Relaxed) {
+        if next <= Instant::now() {
+            next = Instant::now() + PACE;
+            let number = stream.sent.load(Ordering::Relaxed) + 1;
+            publisher.publish(Message::new(&[("number", &*number.to_string())], [])?).await;
+            stream.sent.store(number, Ordering::Relaxed);
+            if stream.provoke.swap(false, Ordering::Relaxed) {
+                publisher.publish(Message::new(&[("misbehave", "1")], [])?).await;
+            }
+        }
+        let wait = next.saturating_duration_since(Instant::now());
+        // Either way it is time for the next number.
+        let _ = timeout(wait, inbox.recv_batch(&mut batch, usize::MAX)).await;
+        for delivery in batch.drain(..) {
+            match delivery.message.property("number") {
+                Some(number) => stream.received.store(number.parse()?, Ordering::Relaxed),
+                // The receiver ends with the measurement.
+                None => drop(answers.send(delivery.message.clone())),
+            }
+        }
     }
+    Ok(())
 }
