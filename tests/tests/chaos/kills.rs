@@ -12,7 +12,11 @@ use sandgate_tests::scratch::Scratch;
 use crate::stream::{Stream, assert_complete, assert_counts, configuration};
 
 /// Kills of a test run; `SANDGATE_CHAOS_KILLS` asks for another number.
-const KILLS: u64 = 60;
+const KILLS: u64 = 500;
+/// One death in so many finds the gateway waiting in a send.
+const BLOCKED: u64 = 3;
+/// Longer than any stop of this test.
+const HANG_MS: u64 = 30_000;
 
 /// Random enough, and the same in every run of the same seed.
 struct Dice(u64);
@@ -38,8 +42,8 @@ fn nth_host(gateway: &Process, nth: u64) -> u32 {
     number(&line, "pid").try_into().unwrap()
 }
 
-/// Both directions are loaded throughout. Before a third of the deaths the host is stopped for a while, so
-/// that the gateway's window is used up and its sending waits when death comes.
+/// Both directions are loaded throughout. Before a third of the deaths the host is stopped until the gateway's window
+/// is used up and its sending waits, as its socket does.
 #[test]
 fn nothing_is_lost_by_hosts_that_are_killed() {
     let kills = std::env::var("SANDGATE_CHAOS_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
@@ -51,20 +55,24 @@ fn nothing_is_lost_by_hosts_that_are_killed() {
     // Quarantine is for hosts that die by themselves.
     middle["launch"]["restart.max"] = (kills * 2).into();
     middle["launch"]["restart.reset.ms"] = 0.into();
+    // A host that is stopped here is not to be ended for that.
+    middle["hang.ms"] = HANG_MS.into();
     let gateway = running_gateway(&scratch, &configuration(&scratch, middle));
     let stream = Stream::start(&scratch);
     let mut dice = Dice(0x5eed);
-    let (mut recoveries, mut killed) = (Vec::new(), None);
+    let (mut recoveries, mut killed, mut blocked) = (Vec::new(), None, 0);
     for nth in 1..=kills {
         let pid = nth_host(&gateway, nth);
-        if dice.below(10) > 0 {
+        let is_blocked = nth % BLOCKED == 0;
+        if is_blocked || dice.below(10) > 0 {
             stream.wait_for_progress();
             recoveries.extend(killed.take().map(|killed: Instant| killed.elapsed()));
         }
-        thread::sleep(Duration::from_millis(dice.below(80)));
-        if dice.below(3) == 0 {
+        thread::sleep(Duration::from_millis(dice.below(40)));
+        if is_blocked {
             signal(pid, Signal::STOP);
-            thread::sleep(Duration::from_millis(20 + dice.below(60)));
+            stream.wait_until_sending_waits();
+            blocked += 1;
         }
         signal(pid, Signal::KILL);
         killed = Some(Instant::now());
@@ -73,7 +81,8 @@ fn nothing_is_lost_by_hosts_that_are_killed() {
     let (sent, arrivals) = stream.finish();
     recoveries.sort();
     let middle = recoveries.get(recoveries.len() / 2);
-    println!("{kills} kills, {sent} messages, {} came twice", arrivals.duplicates);
+    println!("{kills} kills, {blocked} of them while the gateway waited in a send");
+    println!("{sent} messages, {} came twice", arrivals.duplicates);
     println!("from death to flowing messages: median {middle:?}, longest {:?}", recoveries.last());
     assert_complete(sent, &arrivals, kills);
     assert_counts(gateway, sent);

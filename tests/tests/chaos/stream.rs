@@ -16,14 +16,25 @@ use serde_json::{Value, json};
 
 /// Messages that the gateway has in flight to the host at most. So many may come twice after each blow.
 pub const WINDOW: u64 = 64;
-/// The wait between two bursts of the source, and the messages in one: some ten thousand a second.
+/// The wait between two bursts of the source, and the messages in one: some thousands a second.
 const PAUSE: Duration = Duration::from_millis(1);
-const BURST: u64 = 10;
+const BURST: u64 = 5;
+/// Content of a message, and of each message of so many, so that a window holds more than a socket's buffer.
+const CONTENT: usize = 200;
+const LARGE_CONTENT: usize = 100 << 10;
+const LARGE: u64 = 16;
+/// Looks without a change after which nothing comes through any more.
+const STILL: u32 = 5;
 
 /// A gateway with the module under force in the middle, and the smallest window for it.
 pub fn configuration(scratch: &Scratch, mut middle: Value) -> Value {
     middle["window"] = json!(WINDOW);
-    around(scratch, middle, Value::Null)
+    let mut document = around(scratch, middle, Value::Null);
+    for module in document["modules"].as_array_mut().unwrap() {
+        // The gateway's own default: what finds no room in it waits.
+        module.as_object_mut().unwrap().remove("queue.capacity");
+    }
+    document
 }
 
 /// The running stream.
@@ -53,11 +64,13 @@ impl Stream {
         let (sent, stop, received) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicU64>)>::default();
         let sending = {
             let (ends, sent, stop) = (ends.clone(), sent.clone(), stop.clone());
+            let content = vec![7; LARGE_CONTENT];
             thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     for _ in 0..BURST {
                         let next = sent.load(Ordering::Relaxed) + 1;
-                        ends.send(&[("number", &next.to_string())], &[7; 200]);
+                        let size = if next % LARGE == 0 { LARGE_CONTENT } else { CONTENT };
+                        ends.send(&[("number", &next.to_string())], &content[..size]);
                         sent.store(next, Ordering::Relaxed);
                     }
                     thread::sleep(PAUSE);
@@ -75,6 +88,18 @@ impl Stream {
     pub fn wait_for_progress(&self) {
         let mark = self.sent.load(Ordering::Relaxed) + 1;
         until("numbers behind the blow", || self.received.load(Ordering::Relaxed) >= mark);
+    }
+
+    /// Waits until nothing more comes through a host that is stopped, and more is on its way than a window holds: the
+    /// rest waits in the gateway.
+    pub fn wait_until_sending_waits(&self) {
+        let (mut last, mut looks) = (0, 0);
+        until("more than a window behind what came through", || {
+            let received = self.received.load(Ordering::Relaxed);
+            looks = if received == last { looks + 1 } else { 0 };
+            last = received;
+            looks >= STILL && self.sent.load(Ordering::Relaxed) - received > 2 * WINDOW
+        });
     }
 
     /// Stops the source, waits until everything has come through, and tells what did.
