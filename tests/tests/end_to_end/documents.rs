@@ -28,7 +28,7 @@ const COMMANDS: [(&str, &str); 18] = [
     ("cargo xtask tidy", "a step of cargo xtask test"),
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
-    ("cargo build --release --target wasm32-wasip2", "how cargo xtask guests builds"),
+    ("cargo build --release --target wasm32-wasip2", "the_module_in_the_readme_builds_and_works"),
     (
         "cargo build --manifest-path guest-modules/rust/Cargo.toml --release --target wasm32-wasip2 --package annotate",
         "how cargo xtask guests builds",

@@ -14,6 +14,7 @@ mod bad_configuration;
 mod bad_module;
 mod documents;
 mod faults;
+mod first_module;
 mod full_disk;
 mod golden;
 mod hostile_gateway;

@@ -7,6 +7,7 @@ use std::{env, fs};
 use sandgate_tests::programs::{command, program, workspace};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::tenants::{End, Tenant, When, all};
+use serde_json::Value;
 
 const HEAD: &str = "\
 # Hostile tenants
@@ -20,14 +21,21 @@ gateway between them and the modules that the test plays. In every one of them
 - where the module can be created anew, it is, in its host, and does what it should again.
 
 The values are the limits' defaults; `wasm-host limits` shows them all, with what each one bounds. What the neighbours
-notice in time is measured by `cargo xtask bench --only hostile`. This page is written from the table in
-`tests/src/tenants`: by its own test, `the_document_is_what_the_table_says`, where the variable `SANDGATE_BLESS` is set.
+notice in time is the 99th percentile of a neighbour's round trip while the module attacks, beside the same a moment
+before it begins: two cores, with a gateway and one or two hosts on them, medians of some rounds. It is measured by
+
+```console
+$ cargo xtask bench --only hostile --json docs/hostile-tenants.json
+```
+
+This page is written from those figures and the table in `tests/src/tenants`: by its own test,
+`the_document_is_what_the_table_says`, where the variable `SANDGATE_BLESS` is set.
 
 ";
 
 #[test]
 fn the_document_is_what_the_table_says() {
-    let (path, text) = (workspace().join("docs/hostile-tenants.md"), document(&defaults()));
+    let (path, text) = (workspace().join("docs/hostile-tenants.md"), document(&defaults(), &measured()));
     if env::var_os("SANDGATE_BLESS").is_some() {
         fs::write(&path, &text).unwrap();
     }
@@ -51,7 +59,14 @@ fn defaults() -> Vec<(String, String)> {
     rows.into_iter().map(|(name, default)| (name, shown(default))).collect()
 }
 
-fn document(defaults: &[(String, String)]) -> String {
+/// The rows of the benchmark.
+fn measured() -> Vec<Value> {
+    let text = fs::read(workspace().join("docs/hostile-tenants.json")).unwrap();
+    let document: Value = serde_json::from_slice(&text).unwrap();
+    document["rows"].as_array().unwrap().clone()
+}
+
+fn document(defaults: &[(String, String)], measured: &[Value]) -> String {
     let mut text = HEAD.to_owned();
     let parts = [
         ("While it is loaded", When::Loaded),
@@ -72,8 +87,10 @@ fn document(defaults: &[(String, String)]) -> String {
             let stops = defaults.iter().fold(tenant.stopped_by.to_owned(), |text, (name, default)| {
                 text.replace(name, &format!("{name} ({default})"))
             });
-            let (does, outcome, noticed) = (tenant.does, outcome(tenant), noticed(tenant));
-            writeln!(text, "| `{name}` | {does} | {stops} | {outcome} | {noticed} | {noticed} |").unwrap();
+            let (does, outcome) = (tenant.does, outcome(tenant));
+            let [same, other] =
+                ["the same host", "another host"].map(|place| noticed(tenant, name, place, measured));
+            writeln!(text, "| `{name}` | {does} | {stops} | {outcome} | {same} | {other} |").unwrap();
         }
         text.push('\n');
     }
@@ -94,6 +111,14 @@ fn outcome(tenant: &Tenant) -> &'static str {
     }
 }
 
-fn noticed(tenant: &Tenant) -> &'static str {
-    if tenant.is_busy { "loses nothing; shares the processors until then" } else { "loses nothing" }
+fn noticed(tenant: &Tenant, name: &str, place: &str, measured: &[Value]) -> String {
+    let text =
+        if tenant.is_busy { "loses nothing; shares the processors until then" } else { "loses nothing" };
+    let wanted = format!("round trip p99 beside {name} in {place}");
+    let row = measured.iter().find(|row| row["name"] == *wanted);
+    let milliseconds = |key: &str| row.and_then(|row| row[key].as_f64()).map(|value| value / 1000.0);
+    match (milliseconds("value"), milliseconds("reference")) {
+        (Some(beside), Some(alone)) => format!("{text}; {beside:.2} ms, alone {alone:.2} ms"),
+        _ => format!("{text}; not measured yet"),
+    }
 }
