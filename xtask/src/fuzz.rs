@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -23,8 +24,14 @@ struct Outcome {
     findings: Vec<PathBuf>,
 }
 
-/// Runs one target, or one after the other.
-pub fn run(project: &Project, progress: &mut Progress, target: Option<&str>, runs: u64) -> Result<()> {
+/// Runs one target, or one after the other. `keep` adds to the committed corpus what reaches more of the code.
+pub fn run(
+    project: &Project,
+    progress: &mut Progress,
+    target: Option<&str>,
+    runs: u64,
+    keep: bool,
+) -> Result<()> {
     let mut targets = targets(project)?;
     if let Some(target) = target {
         if !targets.iter().any(|known| known == target) {
@@ -47,7 +54,30 @@ pub fn run(project: &Project, progress: &mut Progress, target: Option<&str>, run
     if !findings.is_empty() {
         bail!("{} inputs break something; the logs beside them say what", findings.len());
     }
+    if keep {
+        outcomes.iter().try_for_each(|outcome| keep_inputs(project, progress, &outcome.target))?;
+    }
     Ok(())
+}
+
+/// Adds the inputs that reach what no committed one does to the corpus that ordinary tests replay.
+fn keep_inputs(project: &Project, progress: &mut Progress, target: &str) -> Result<()> {
+    let folder = project.target.join("fuzz").join(target);
+    let mut fuzzer = fuzzer(project, target);
+    fuzzer.stderr(File::create(folder.join("merge.log"))?);
+    fuzzer.args(["-merge=1", LONGEST]).arg(committed(project, target)).arg(folder.join("corpus"));
+    progress.command("keep", &format!("{target}, what reaches more than the corpus"), &mut fuzzer)
+}
+
+fn committed(project: &Project, target: &str) -> PathBuf {
+    project.root.join("fuzz/corpus").join(target)
+}
+
+fn fuzzer(project: &Project, target: &str) -> Command {
+    let mut fuzzer = Command::new(project.programs().join("fuzz"));
+    check::name_what_was_built(project, &mut fuzzer);
+    fuzzer.env("SANDGATE_FUZZ_TARGET", target);
+    fuzzer
 }
 
 /// The targets have their names from their corpora.
@@ -85,9 +115,8 @@ fn throw(project: &Project, progress: &mut Progress, target: String, runs: u64) 
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let log = folder.join("log");
-    let mut fuzzer = std::process::Command::new(project.programs().join("fuzz"));
-    check::name_what_was_built(project, &mut fuzzer);
-    fuzzer.env("SANDGATE_FUZZ_TARGET", &target).stderr(File::create(&log)?);
+    let mut fuzzer = fuzzer(project, &target);
+    fuzzer.stderr(File::create(&log)?);
     fuzzer.args([&format!("-runs={runs}"), LONGEST, SLOWEST, "-print_final_stats=1"]);
     fuzzer.arg(format!("-artifact_prefix={}/", findings.display()));
     let dictionary = project.root.join("fuzz/dictionaries").join(&target);
@@ -95,7 +124,7 @@ fn throw(project: &Project, progress: &mut Progress, target: String, runs: u64) 
         fuzzer.arg(format!("-dict={}", dictionary.display()));
     }
     // New inputs go to the first.
-    fuzzer.arg(&corpus).arg(project.root.join("fuzz/corpus").join(&target));
+    fuzzer.arg(&corpus).arg(committed(project, &target));
     let done = progress.command("fuzz", &format!("{target}, {runs} runs"), &mut fuzzer);
     let findings = files(&findings)?;
     // Ended by what it found; anything else is a failure of the chore.

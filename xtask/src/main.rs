@@ -67,6 +67,9 @@ enum Verb {
         /// Inputs for each
         #[arg(long, value_name = "N", default_value_t = 10_000_000)]
         runs: u64,
+        /// Add inputs that reach more of the code to the corpus that is committed
+        #[arg(long)]
+        keep: bool,
     },
     /// Holds the rules that no compiler knows: who may depend on whom, length of files, their headings
     Tidy,
@@ -101,7 +104,7 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
             guests::build(&project, progress)
         }
         Verb::Bench { arguments } => bench::run(&project, progress, &arguments),
-        Verb::Fuzz { target, runs } => fuzz::run(&project, progress, target.as_deref(), runs),
+        Verb::Fuzz { target, runs, keep } => fuzz::run(&project, progress, target.as_deref(), runs, keep),
         Verb::Tidy => progress.step("tidy", "the repository's own rules", || tidy::check(&project)),
         Verb::Tools => tools::provide(&project, progress).map(drop),
     }
