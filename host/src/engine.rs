@@ -184,6 +184,8 @@ pub(crate) fn config(settings: Settings) -> Config {
         .max_wasm_stack(settings.stack)
         .consume_fuel(settings.fuel)
         .epoch_interruption(true)
+        // No module needs more than 32 bits count, and the less there is the less can be got wrong: see the ledger.
+        .wasm_memory64(false)
         // Names and lines are looked up afterwards, away from the messages' way.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_MAX))

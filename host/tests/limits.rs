@@ -64,6 +64,14 @@ async fn memory_at_once_slowly_and_over_several_memories() {
     assert!(verdict.memory.peak > 200 << 20, "{:?}", verdict.memory);
 }
 
+/// Its table would fail to grow in a way that is told without a question before. See `ledger.rs`.
+#[test]
+fn a_table_that_counts_in_64_bits_is_refused() {
+    let error = refusal("grow_uncounted", &[]);
+    assert!(matches!(error, LoadError::Compile { .. }), "{error}");
+    assert!(error.to_string().contains("memory64"), "{error}");
+}
+
 #[tokio::test]
 async fn elements_of_a_table() {
     assert_ended("grow_table", "misbehave", &["max-table-elements=5000"], "max-table-elements").await;
