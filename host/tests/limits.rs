@@ -166,14 +166,25 @@ async fn messages_and_bytes_of_a_call_and_of_a_second() {
     let (_, published) =
         assert_ended("publish_for_ever", "misbehave", &limits, limits[0].split_once('=').unwrap().0).await;
     assert_eq!(published, 10);
-    // Nine bytes of content each.
+    let size = support::message(&[("misbehave", "1")], b"misbehave").frame().len() as u64;
     let limits = ["max-published-bytes-per-call=1KiB"];
     let name = "max-published-bytes-per-call";
-    assert_eq!(assert_ended("publish_for_ever", "misbehave", &limits, name).await.1, 1024 / 9);
+    assert_eq!(assert_ended("publish_for_ever", "misbehave", &limits, name).await.1, 1024 / size);
     let limits = ["max-publish-rate=20"];
     assert_eq!(assert_ended("publish_for_ever", "misbehave", &limits, "max-publish-rate").await.1, 20);
     let limits = ["max-publish-byte-rate=1KiB"];
-    assert_ended("publish_for_ever", "misbehave", &limits, "max-publish-byte-rate").await;
+    let ended = assert_ended("publish_for_ever", "misbehave", &limits, "max-publish-byte-rate").await;
+    assert_eq!(ended.1, 1024 / size);
+}
+
+#[tokio::test]
+async fn properties_are_bytes_of_a_message_too() {
+    for name in ["max-published-bytes-per-call", "max-publish-byte-rate"] {
+        let limit = format!("{name}=8MiB");
+        let (_, published) =
+            assert_ended("publish_only_properties", "misbehave", &[&limit], name).await;
+        assert_eq!(published, 7, "each is a little more than a mebibyte");
+    }
 }
 
 #[tokio::test]
