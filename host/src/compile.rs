@@ -11,6 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -42,6 +43,8 @@ pub(crate) struct Compiler {
     directory: PathBuf,
     /// That directory, where nothing is to be kept.
     private: Option<TempDir>,
+    /// Held there from a component's compilation until its code has been taken.
+    turn: Mutex<()>,
 }
 
 /// Why a component was not compiled.
@@ -77,12 +80,17 @@ impl Compiler {
                 (private.path().to_owned(), Some(private))
             }
         };
-        Ok(Self { program, directory, private })
+        Ok(Self { program, directory, private, turn: Mutex::default() })
     }
 
     /// The cache that the other processes fill.
     pub(crate) fn cache(&self) -> wasmtime::Result<Cache> {
         cache_in(&self.directory)
+    }
+
+    /// Where nothing is kept components take turns: what one forgets could be another's code.
+    pub(crate) fn take_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.private.as_ref().map(|_| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sees to it that the code of a component is in the cache.

@@ -163,6 +163,7 @@ impl Engine {
         let Some(compiler) = &self.shared.compiler else {
             return Component::from_binary(&engine, binary).map_err(broken);
         };
+        let _turn = compiler.take_turn();
         compiler.fill(&engine, settings, binary, limits)?;
         let component = Component::from_binary(&engine, binary).map_err(broken);
         compiler.forget();

@@ -191,10 +191,11 @@ mod tests {
 
     #[test]
     fn a_frame_is_as_large_as_it_is_said_to_be() {
-        let properties = |count: usize| -> Vec<_> {
-            (0..count).map(|n| (format!("key {n}"), "é".repeat(n))).collect()
-        };
-        for (properties, content) in [(properties(0), &b""[..]), (properties(1), b"x"), (properties(9), b"content")] {
+        let properties =
+            |count: usize| -> Vec<_> { (0..count).map(|n| (format!("key {n}"), "é".repeat(n))).collect() };
+        for (properties, content) in
+            [(properties(0), &b""[..]), (properties(1), b"x"), (properties(9), b"content")]
+        {
             let frame = Message::new(&properties, content).unwrap().frame().len() as u64;
             assert_eq!(frame_size(&properties, content), frame);
         }

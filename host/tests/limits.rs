@@ -181,8 +181,7 @@ async fn messages_and_bytes_of_a_call_and_of_a_second() {
 async fn properties_are_bytes_of_a_message_too() {
     for name in ["max-published-bytes-per-call", "max-publish-byte-rate"] {
         let limit = format!("{name}=8MiB");
-        let (_, published) =
-            assert_ended("publish_only_properties", "misbehave", &[&limit], name).await;
+        let (_, published) = assert_ended("publish_only_properties", "misbehave", &[&limit], name).await;
         assert_eq!(published, 7, "each is a little more than a mebibyte");
     }
 }
