@@ -149,9 +149,10 @@ impl Compiler {
         command.arg("--host").arg(std::process::id().to_string());
         command.env_clear().env("RAYON_NUM_THREADS", threads.to_string()).env("MALLOC_ARENA_MAX", "2");
         let child = command.stdin(component).stdout(Stdio::null()).stderr(said.try_clone()?).spawn()?;
+        let begun = Instant::now();
         let Some(status) = wait(child, limits.compile_timeout)? else {
-            let limit = limits.compile_timeout.as_millis() as u64;
-            return Err(Exceeded::new("compile-timeout", limit, limit).into());
+            let [limit, used] = [limits.compile_timeout, begun.elapsed()].map(|time| time.as_millis() as u64);
+            return Err(Exceeded::new("compile-timeout", limit, used).into());
         };
         if status.success() {
             return Ok(());
@@ -161,7 +162,7 @@ impl Compiler {
         said.take(WORDS_MAX).read_to_end(&mut words)?;
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         if is_lack_of_memory(&words) {
-            return Err(Exceeded::new("compile-memory", limits.compile_memory, limits.compile_memory).into());
+            return Err(Exceeded::reached("compile-memory", limits.compile_memory).into());
         }
         match status.code() {
             Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Component(words)),
