@@ -8,6 +8,8 @@ use crate::limits::{Exceeded, Limits};
 const TABLE_ELEMENT: u64 = size_of::<usize>() as u64;
 /// What one resource costs its host, about: a boxed stream or pollable, with its entry and its handle.
 const RESOURCE: u64 = 256;
+/// What one timer costs its host, about.
+const TIMER: u64 = 128;
 
 /// The account of one instance, in bytes.
 pub(crate) struct Ledger {
@@ -21,9 +23,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// An account that begins with what the host holds for every instance.
-    pub(crate) fn new(limits: Limits) -> Self {
-        let held = crate::transcript::HELD as u64;
+    /// An account that begins with what the host holds for every instance, and with all timers that this one may
+    /// have: they are few, and so need not be counted with every call.
+    pub(crate) fn new(limits: Limits, has_timers: bool) -> Self {
+        let timers = if has_timers { limits.max_timers * TIMER } else { 0 };
+        let held = crate::transcript::HELD as u64 + timers;
         Self { limits, wasm: held, copies: 0, resources: 0, peak: held }
     }
 
@@ -49,10 +53,21 @@ impl Ledger {
         self.copies = self.copies.saturating_sub(bytes);
     }
 
+    /// The host has so many bytes for the guest, for a moment.
+    pub(crate) fn pass_copy(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.begin_copy(bytes as u64)?;
+        self.end_copy(bytes as u64);
+        Ok(())
+    }
+
     /// The number of resources that the guest has now.
-    pub(crate) fn set_resources(&mut self, count: usize) {
-        self.resources = count as u64 * RESOURCE;
+    pub(crate) fn set_resources(&mut self, count: usize) -> Result<(), Exceeded> {
+        self.resources = 0;
+        let bytes = count as u64 * RESOURCE;
+        self.check(bytes)?;
+        self.resources = bytes;
         self.note();
+        Ok(())
     }
 
     fn check(&self, more: u64) -> Result<(), Exceeded> {
@@ -120,7 +135,7 @@ mod tests {
     const PAGE: usize = 64 << 10;
 
     fn ledger(max: u64) -> Ledger {
-        Ledger::new(Limits { max_memory_size: max, ..Limits::default() })
+        Ledger::new(Limits { max_memory_size: max, ..Limits::default() }, false)
     }
 
     #[test]
@@ -136,6 +151,19 @@ mod tests {
         assert!(exceeded.used > exceeded.limit);
         ledger.end_copy(PAGE as u64);
         assert!(ledger.memory_growing(PAGE, 2 * PAGE, None).unwrap());
+    }
+
+    #[test]
+    fn resources_and_timers_are_in_the_sum() {
+        let mut full = ledger(4 * PAGE as u64);
+        full.set_resources(100).unwrap();
+        let used = full.used();
+        full.set_resources(200).unwrap();
+        assert_eq!(full.used() - used, 100 * RESOURCE);
+        assert!(full.set_resources(4 * PAGE / RESOURCE as usize).is_err());
+        let limits = Limits { max_timers: 1000, ..Limits::default() };
+        let [with, without] = [true, false].map(|timers| Ledger::new(limits, timers).used());
+        assert_eq!(with - without, 1000 * TIMER);
     }
 
     /// Wasmtime also tells of a failure that it has not asked about: of a table whose new size is beyond all numbers.
