@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result, anyhow};
 use clap::ArgAction;
-use sandgate_host::{Archive, Host, HostConfig, Reporter, Residents, Setup, Surroundings};
+use sandgate_host::{Archive, Host, HostConfig, Reporter, Residents, Setup, Surroundings, Watchdog, Workers};
 use sandgate_wire::Address;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::SandboxOptions;
@@ -46,7 +47,13 @@ pub struct Serve {
     pub verbose: u8,
 }
 
-/// What is to be served.
+/// What is to be served, and where.
+struct Loaded {
+    work: Work,
+    workers: Workers,
+    verdict_directory: Option<PathBuf>,
+}
+
 enum Work {
     /// One module, loaded.
     Module(Address, Box<Setup>),
@@ -56,7 +63,7 @@ enum Work {
 
 /// Serves until it is asked to stop.
 pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
-    let (work, verdict_directory) = serve.load().map_err(|error| (EXIT_UNUSABLE, error))?;
+    let loaded = serve.load().map_err(|error| (EXIT_UNUSABLE, error))?;
     let failed = |error| (1, error);
     let birth = Birth::of_this_process().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,18 +73,13 @@ pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
         .build()
         .context("cannot start the runtime")
         .map_err(failed)?;
-    runtime.block_on(async {
-        let archive = verdict_directory.as_deref().map(Archive::new).transpose();
-        let archive = archive.context("the directory for verdicts cannot be made").map_err(failed)?;
-        serve.serve(work, archive, birth).await
-    })?;
+    runtime.block_on(serve.serve(loaded, birth))?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Serve {
-    /// Everything that can fail for the person who typed the command, before anybody can see this host. Also gives the
-    /// directory for verdicts.
-    fn load(&self) -> Result<(Work, Option<PathBuf>)> {
+    /// Everything that can fail for the person who typed the command, before anybody can see this host.
+    fn load(&self) -> Result<Loaded> {
         let Some(file) = &self.config else {
             let engine = self.sandbox.engine()?;
             let (path, control) =
@@ -86,20 +88,25 @@ impl Serve {
             let module = load(&engine, path, &limits)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let setup = Setup { limits, ..Setup::new(module, &name) };
-            return Ok((Work::Module(control, Box::new(setup)), self.verdicts.clone()));
+            let (work, workers) = (Work::Module(control, Box::new(setup)), engine.workers().clone());
+            return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone() });
         };
         let config = HostConfig::load(file)?;
         let engine = SandboxOptions::engine_in(config.cache_directory.as_deref())?;
-        let verdict_directory = config.verdict_directory.clone();
-        Ok((Work::Modules(Loading::begin(engine, file, config)), verdict_directory))
+        let (workers, verdict_directory) = (engine.workers().clone(), config.verdict_directory.clone());
+        let work = Work::Modules(Loading::begin(engine, file, config));
+        Ok(Loaded { work, workers, verdict_directory })
     }
 
-    async fn serve(&self, work: Work, archive: Option<Archive>, mut birth: Birth) -> Result<(), (u8, Error)> {
+    async fn serve(&self, loaded: Loaded, mut birth: Birth) -> Result<(), (u8, Error)> {
+        let Loaded { work, workers, verdict_directory } = loaded;
         let failed = |error| (1, error);
         let stop = stop_signal().map_err(failed)?;
         let hang_ups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP");
         let mut hang_ups = hang_ups.map_err(failed)?;
         let reporter = Reporter::start().context("no thread for verdicts").map_err(failed)?;
+        let archive = verdict_directory.as_deref().map(Archive::new).transpose();
+        let archive = archive.context("the directory for verdicts cannot be made").map_err(failed)?;
         let residents = birth.is_launched().then(Residents::default);
         let (link, unlinked) = birth.link(self.no_link).map_err(failed)?;
         let host = Host::new(Surroundings { reporter, archive, link, residents });
@@ -113,6 +120,8 @@ impl Serve {
             }
             Work::Modules(loading) => Some(loading),
         };
+        let watchdog = Watchdog::start(&workers, &Handle::current()).context("no thread to watch the others");
+        let _watchdog = watchdog.map_err(failed)?;
         let mut stop = std::pin::pin!(stop);
         let mut unlinked = std::pin::pin!(unlinked);
         loop {
