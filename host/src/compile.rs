@@ -11,6 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -42,6 +43,8 @@ pub(crate) struct Compiler {
     directory: PathBuf,
     /// That directory, where nothing is to be kept.
     private: Option<TempDir>,
+    /// Held there from a component's compilation until its code has been taken.
+    turn: Mutex<()>,
 }
 
 /// Why a component was not compiled.
@@ -77,12 +80,17 @@ impl Compiler {
                 (private.path().to_owned(), Some(private))
             }
         };
-        Ok(Self { program, directory, private })
+        Ok(Self { program, directory, private, turn: Mutex::default() })
     }
 
     /// The cache that the other processes fill.
     pub(crate) fn cache(&self) -> wasmtime::Result<Cache> {
         cache_in(&self.directory)
+    }
+
+    /// Where nothing is kept components take turns: what one forgets could be another's code.
+    pub(crate) fn take_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.private.as_ref().map(|_| self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sees to it that the code of a component is in the cache.
@@ -141,9 +149,10 @@ impl Compiler {
         command.arg("--host").arg(std::process::id().to_string());
         command.env_clear().env("RAYON_NUM_THREADS", threads.to_string()).env("MALLOC_ARENA_MAX", "2");
         let child = command.stdin(component).stdout(Stdio::null()).stderr(said.try_clone()?).spawn()?;
+        let begun = Instant::now();
         let Some(status) = wait(child, limits.compile_timeout)? else {
-            let limit = limits.compile_timeout.as_millis() as u64;
-            return Err(Exceeded::new("compile-timeout", limit, limit).into());
+            let [limit, used] = [limits.compile_timeout, begun.elapsed()].map(|time| time.as_millis() as u64);
+            return Err(Exceeded::new("compile-timeout", limit, used).into());
         };
         if status.success() {
             return Ok(());
@@ -153,7 +162,7 @@ impl Compiler {
         said.take(WORDS_MAX).read_to_end(&mut words)?;
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         if is_lack_of_memory(&words) {
-            return Err(Exceeded::new("compile-memory", limits.compile_memory, limits.compile_memory).into());
+            return Err(Exceeded::reached("compile-memory", limits.compile_memory).into());
         }
         match status.code() {
             Some(code) if code == i32::from(EXIT_REFUSED) => Err(CompileError::Component(words)),

@@ -163,6 +163,7 @@ impl Engine {
         let Some(compiler) = &self.shared.compiler else {
             return Component::from_binary(&engine, binary).map_err(broken);
         };
+        let _turn = compiler.take_turn();
         compiler.fill(&engine, settings, binary, limits)?;
         let component = Component::from_binary(&engine, binary).map_err(broken);
         compiler.forget();
@@ -184,6 +185,8 @@ pub(crate) fn config(settings: Settings) -> Config {
         .max_wasm_stack(settings.stack)
         .consume_fuel(settings.fuel)
         .epoch_interruption(true)
+        // No module needs more than 32 bits count, and the less there is the less can be got wrong: see the ledger.
+        .wasm_memory64(false)
         // Names and lines are looked up afterwards, away from the messages' way.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_MAX))

@@ -58,11 +58,8 @@ pub enum FaultKind {
     },
     /// The guest used more than it may.
     Limit(Exceeded),
-    /// The call took longer than it may.
-    Deadline {
-        /// How long it may take, in milliseconds.
-        limit_ms: u64,
-    },
+    /// The call took longer than it may: the limit is in milliseconds.
+    Deadline(Exceeded),
     /// The guest asked to end the process.
     Exit {
         /// With this status.
@@ -102,7 +99,7 @@ impl PostMortem {
         last_lines: Vec<String>,
     ) -> Self {
         let at = SystemTime::now();
-        Self { at, call, kind: kind(call, &cause, limits), usage, last_lines, cause: Arc::new(cause) }
+        Self { at, call, kind: kind(call, &cause, limits, &usage), usage, last_lines, cause: Arc::new(cause) }
     }
 
     /// The guest's functions on the stack, innermost first.
@@ -111,8 +108,7 @@ impl PostMortem {
     }
 }
 
-fn kind(call: Call, error: &wasmtime::Error, limits: &Limits) -> FaultKind {
-    let reached = |name, limit| FaultKind::Limit(Exceeded::new(name, limit, limit));
+fn kind(call: Call, error: &wasmtime::Error, limits: &Limits, usage: &Usage) -> FaultKind {
     if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
         return FaultKind::Limit(exceeded.clone());
     }
@@ -123,12 +119,19 @@ fn kind(call: Call, error: &wasmtime::Error, limits: &Limits) -> FaultKind {
         return FaultKind::Host { reason: error.root_cause().to_string() };
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
-        return reached("max-resources", limits.max_resources);
+        return FaultKind::Limit(Exceeded::by_one("max-resources", limits.max_resources));
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => FaultKind::Deadline { limit_ms: limits.timeout_of(call).as_millis() as u64 },
-        Some(Trap::OutOfFuel) => reached("fuel", limits.fuel.unwrap_or_default()),
-        Some(Trap::StackOverflow) => reached("max-wasm-stack", limits.max_wasm_stack),
+        Some(Trap::Interrupt) => {
+            let (name, limit) = limits.named_timeout_of(call);
+            let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            FaultKind::Deadline(Exceeded::new(name, milliseconds(limit), milliseconds(usage.time)))
+        }
+        // What the next instructions would have cost nobody knows.
+        Some(Trap::OutOfFuel) => FaultKind::Limit(Exceeded::reached("fuel", limits.fuel.unwrap_or_default())),
+        Some(Trap::StackOverflow) => {
+            FaultKind::Limit(Exceeded::reached("max-wasm-stack", limits.max_wasm_stack))
+        }
         Some(trap) => {
             let text = trap.to_string();
             FaultKind::Trap { trap: text.strip_prefix("wasm trap: ").unwrap_or(&text).into() }
@@ -150,10 +153,10 @@ fn by_its_text(text: &str, limits: &Limits) -> FaultKind {
         }
     }
     if text.contains("fuel allocated for hostcalls has been exhausted") {
-        return FaultKind::Limit(Exceeded::new("hostcall-fuel", limits.hostcall_fuel, limits.hostcall_fuel));
+        return FaultKind::Limit(Exceeded::reached("hostcall-fuel", limits.hostcall_fuel));
     }
     if text.contains("store handle limit exceeded") {
-        return FaultKind::Limit(Exceeded::new("max-resources", limits.max_resources, limits.max_resources));
+        return FaultKind::Limit(Exceeded::by_one("max-resources", limits.max_resources));
     }
     FaultKind::Trap { trap: text.into() }
 }
@@ -205,8 +208,9 @@ impl fmt::Display for Sentence<'_> {
             FaultKind::Limit(exceeded) => {
                 write!(f, "the module was ended in `{call}` by the limit {}", line(&exceeded.to_string()))?;
             }
-            FaultKind::Deadline { limit_ms } => {
-                write!(f, "the module was ended in `{call}`, which took longer than {limit_ms} ms")?;
+            FaultKind::Deadline(Exceeded { name, limit, .. }) => {
+                let name = line(name);
+                write!(f, "the module was ended in `{call}`, which took longer than {limit} ms ({name})")?;
             }
             FaultKind::Exit { code } => write!(f, "the module called exit({code}) in `{call}`")?,
             FaultKind::Host { reason } => {

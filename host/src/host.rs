@@ -31,11 +31,42 @@ impl Host {
         Self { surroundings, sessions: JoinSet::new(), entries: HashMap::new() }
     }
 
-    /// Binds a module's control channel and serves it.
+    /// Whether there are no modules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Stops the modules whose control ids are not among these.
+    pub fn keep_only(&mut self, controls: &[Address]) {
+        self.entries.retain(|control, entry| {
+            let keep = controls.contains(control);
+            if !keep {
+                entry.stop.send_replace(true);
+            }
+            keep
+        });
+    }
+
+    /// Has a module run by this setup. One that is new is started; one that runs lives on by it, or as it is if it is
+    /// the old one, for what an instance remembers is not to be lost for nothing.
     ///
     /// # Errors
-    /// The address cannot be bound.
-    pub fn start(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
+    /// The control address cannot be bound.
+    pub fn set(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
+        match self.entries.get_mut(&control) {
+            Some(entry) if entry.setup.is_same(&setup) => Ok(()),
+            Some(entry) => {
+                entry.setup = setup.clone();
+                entry.renewals.send_replace(Some(setup));
+                Ok(())
+            }
+            None => self.start(control, setup),
+        }
+    }
+
+    /// Binds a module's control channel and serves it.
+    fn start(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
         let transport = Arc::new(PairTransport::new(control.clone()));
         let session = Session::bind(setup.clone(), transport, &self.surroundings)?;
         let (stop, mut stopped) = watch::channel(false);
@@ -48,35 +79,6 @@ impl Host {
             session.serve(asked).await
         });
         Ok(())
-    }
-
-    /// Goes over to another configuration: modules that are new are started, those that are no longer in it
-    /// are stopped, and the others live on by their new setup, or as they are if it is the old one. Gives what
-    /// could not be started.
-    pub fn apply(&mut self, setups: Vec<(Address, Setup)>) -> Vec<(Address, TransportError)> {
-        let kept = |control: &Address| setups.iter().any(|(address, _)| address == control);
-        self.entries.retain(|control, entry| {
-            let keep = kept(control);
-            entry.stop.send_if_modified(|stopped| !std::mem::replace(stopped, !keep) && !keep);
-            keep
-        });
-        let mut failed = Vec::new();
-        for (control, setup) in setups {
-            match self.entries.get_mut(&control) {
-                // What an instance remembers is not to be lost for nothing.
-                Some(entry) if entry.setup.is_same(&setup) => {}
-                Some(entry) => {
-                    entry.setup = setup.clone();
-                    entry.renewals.send_replace(Some(setup));
-                }
-                None => {
-                    if let Err(error) = self.start(control.clone(), setup) {
-                        failed.push((control, error));
-                    }
-                }
-            }
-        }
-        failed
     }
 
     /// Completes when a session has ended although nobody stopped it: the gateway that launched this host

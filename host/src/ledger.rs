@@ -8,14 +8,14 @@ use crate::limits::{Exceeded, Limits};
 const TABLE_ELEMENT: u64 = size_of::<usize>() as u64;
 /// What one resource costs its host, about: a boxed stream or pollable, with its entry and its handle.
 const RESOURCE: u64 = 256;
+/// What one timer costs its host, about.
+const TIMER: u64 = 128;
 
 /// The account of one instance, in bytes.
 pub(crate) struct Ledger {
     limits: Limits,
     /// Linear memories and tables.
     wasm: u64,
-    /// What the last growth added, should it fail after all.
-    growth: u64,
     /// Copies that the host makes for the call into it that is going on.
     copies: u64,
     resources: u64,
@@ -23,10 +23,12 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// An account that begins with what the host holds for every instance.
-    pub(crate) fn new(limits: Limits) -> Self {
-        let held = crate::transcript::HELD as u64;
-        Self { limits, wasm: held, growth: 0, copies: 0, resources: 0, peak: held }
+    /// An account that begins with what the host holds for every instance, and with all timers that this one may
+    /// have: they are few, and so need not be counted with every call.
+    pub(crate) fn new(limits: Limits, has_timers: bool) -> Self {
+        let timers = if has_timers { limits.max_timers * TIMER } else { 0 };
+        let held = crate::transcript::HELD as u64 + timers;
+        Self { limits, wasm: held, copies: 0, resources: 0, peak: held }
     }
 
     /// Bytes in use.
@@ -51,10 +53,21 @@ impl Ledger {
         self.copies = self.copies.saturating_sub(bytes);
     }
 
+    /// The host has so many bytes for the guest, for a moment.
+    pub(crate) fn pass_copy(&mut self, bytes: usize) -> Result<(), Exceeded> {
+        self.begin_copy(bytes as u64)?;
+        self.end_copy(bytes as u64);
+        Ok(())
+    }
+
     /// The number of resources that the guest has now.
-    pub(crate) fn set_resources(&mut self, count: usize) {
-        self.resources = count as u64 * RESOURCE;
+    pub(crate) fn set_resources(&mut self, count: usize) -> Result<(), Exceeded> {
+        self.resources = 0;
+        let bytes = count as u64 * RESOURCE;
+        self.check(bytes)?;
+        self.resources = bytes;
         self.note();
+        Ok(())
     }
 
     fn check(&self, more: u64) -> Result<(), Exceeded> {
@@ -72,29 +85,23 @@ impl Ledger {
     fn grow(&mut self, bytes: u64) -> Result<bool> {
         self.check(bytes)?;
         self.wasm += bytes;
-        self.growth = bytes;
         self.note();
         Ok(true)
-    }
-
-    fn take_back(&mut self) {
-        self.wasm -= std::mem::take(&mut self.growth);
     }
 }
 
 /// Growth beyond a limit of ours is an error, which Wasmtime raises as a trap; growth beyond a maximum that
 /// the module itself declares is the module's own affair, and fails as WebAssembly says.
+///
+/// Growth that was granted and fails all the same (the system has no more memory) stays on the account. To give it back
+/// would need to know that a failure belongs to the last grant, and Wasmtime also tells of failures that it has not
+/// asked about.
 impl ResourceLimiter for Ledger {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.grow(desired.saturating_sub(current) as u64)
-    }
-
-    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
-        self.take_back();
-        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
@@ -106,11 +113,6 @@ impl ResourceLimiter for Ledger {
             return Err(Exceeded::new("max-table-elements", limit, wanted).into());
         }
         self.grow((desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT))
-    }
-
-    fn table_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
-        self.take_back();
-        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -133,7 +135,7 @@ mod tests {
     const PAGE: usize = 64 << 10;
 
     fn ledger(max: u64) -> Ledger {
-        Ledger::new(Limits { max_memory_size: max, ..Limits::default() })
+        Ledger::new(Limits { max_memory_size: max, ..Limits::default() }, false)
     }
 
     #[test]
@@ -152,12 +154,28 @@ mod tests {
     }
 
     #[test]
-    fn growth_that_fails_is_taken_back_and_the_peak_stays() {
+    fn resources_and_timers_are_in_the_sum() {
+        let mut full = ledger(4 * PAGE as u64);
+        full.set_resources(100).unwrap();
+        let used = full.used();
+        full.set_resources(200).unwrap();
+        assert_eq!(full.used() - used, 100 * RESOURCE);
+        assert!(full.set_resources(4 * PAGE / RESOURCE as usize).is_err());
+        let limits = Limits { max_timers: 1000, ..Limits::default() };
+        let [with, without] = [true, false].map(|timers| Ledger::new(limits, timers).used());
+        assert_eq!(with - without, 1000 * TIMER);
+    }
+
+    /// Wasmtime also tells of a failure that it has not asked about: of a table whose new size is beyond all numbers.
+    #[test]
+    fn a_growth_that_fails_gives_nothing_back() {
         let mut ledger = ledger(1 << 30);
-        let before = ledger.used();
         assert!(ledger.memory_growing(0, PAGE, None).unwrap());
+        assert!(ledger.table_growing(0, 100, None).unwrap());
+        let used = ledger.used();
+        ledger.table_grow_failed(wasmtime::format_err!("overflow")).unwrap();
         ledger.memory_grow_failed(wasmtime::format_err!("out of memory")).unwrap();
-        assert_eq!((ledger.used(), ledger.peak()), (before, before + PAGE as u64));
+        assert_eq!((ledger.used(), ledger.peak()), (used, used));
     }
 
     #[test]

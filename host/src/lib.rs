@@ -34,6 +34,7 @@ mod timers;
 mod transcript;
 mod transport;
 mod verdict;
+mod watchdog;
 mod workers;
 
 pub use blueprint::{Recycling, Setup};
@@ -55,4 +56,5 @@ pub use verdict::{
     Archive, Frame, Memory, MessageError, MessageRecord, Reporter, Verdict, VerdictContext, VerdictError,
     VerdictMessage,
 };
+pub use watchdog::Watchdog;
 pub use workers::Workers;

@@ -16,6 +16,8 @@ use crate::workers;
 
 /// While a publish waits for room it looks this often whether the gateway is still there.
 const PEER_CHECK: Duration = Duration::from_millis(20);
+/// The size of a message's frame without its properties' texts, their NULs and its content.
+const EMPTY_FRAME: usize = 14;
 
 /// Where a module's messages go.
 pub(crate) struct Outlet {
@@ -102,7 +104,7 @@ impl Outlet {
     }
 
     fn try_publish(&mut self, properties: &[(String, String)], content: &[u8]) -> Result<(), PublishFailure> {
-        let spent = self.budget.spend(content.len() as u64);
+        let spent = self.budget.spend(frame_size(properties, content));
         spent.map_err(PublishFailure::Exceeded)?;
         let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
         let (count, most) = (properties.len(), self.properties_max);
@@ -155,6 +157,12 @@ impl Outlet {
     }
 }
 
+/// What a message takes on the wire: known before it is encoded, so that refusing one costs no copy.
+fn frame_size(properties: &[(String, String)], content: &[u8]) -> u64 {
+    let texts: usize = properties.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+    (EMPTY_FRAME + texts + content.len()) as u64
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -179,6 +187,18 @@ mod tests {
         assert!(matches!(outlet.publish(&[], b"finds it full"), Err(PublishFailure::Congested)));
         assert!(outlet.deadline > Instant::now(), "the guest has time left");
         assert_eq!((outlet.flow.published.get(), outlet.flow.dropped.get()), (1, 1));
+    }
+
+    #[test]
+    fn a_frame_is_as_large_as_it_is_said_to_be() {
+        let properties =
+            |count: usize| -> Vec<_> { (0..count).map(|n| (format!("key {n}"), "é".repeat(n))).collect() };
+        for (properties, content) in
+            [(properties(0), &b""[..]), (properties(1), b"x"), (properties(9), b"content")]
+        {
+            let frame = Message::new(&properties, content).unwrap().frame().len() as u64;
+            assert_eq!(frame_size(&properties, content), frame);
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Sandbox {
             wasi,
             table,
             transcript,
-            ledger: Ledger::new(limits),
+            ledger: Ledger::new(limits, module.on_timer.is_some()),
             limits,
         };
         let instance = module.instances.instance_pre();
@@ -98,12 +98,12 @@ impl Sandbox {
 
     /// Makes the module from its arguments. The inner error is the module's own refusal.
     pub(crate) fn create(&mut self, arguments: &str) -> Result<Result<(), String>, Fault> {
-        let refused = self.call_module(Call::Create, |module, store| {
-            module.sandgate_gateway_module().call_create(store, arguments)
-        })?;
-        Ok(refused.map_err(|error| match error {
-            ModuleError::Configuration(reason) | ModuleError::Other(reason) => line(&reason),
-        }))
+        self.answer(Call::Create, arguments.len(), |module, store| {
+            let created = module.sandgate_gateway_module().call_create(store, arguments)?;
+            Ok(created.map_err(|error| match error {
+                ModuleError::Configuration(reason) | ModuleError::Other(reason) => reason,
+            }))
+        })
     }
 
     /// Opens the way out and tells the module that everything is in place.
@@ -123,12 +123,12 @@ impl Sandbox {
         attempt: u32,
     ) -> Result<Result<(), String>, Fault> {
         let properties: Vec<(&str, &str)> = message.properties().collect();
+        let held = message.frame().len() + size_of_val(&*properties);
         let record = contract::Message { properties: &properties, content: message.content() };
         let delivery = contract::Delivery { source, attempt };
-        let handled = self.call_module(Call::Receive, |module, store| {
+        self.answer(Call::Receive, held, |module, store| {
             module.sandgate_gateway_module().call_receive(store, record, delivery)
-        })?;
-        Ok(handled.map_err(|reason| line(&reason)))
+        })
     }
 
     /// Tells the module that a timer's time has come.
@@ -157,6 +157,27 @@ impl Sandbox {
     /// Lines that it wrote and the log had no room for.
     pub(crate) fn lines_dropped(&self) -> u64 {
         self.store.data().transcript.dropped()
+    }
+
+    /// A call for which the host holds so many bytes, and which may answer with a reason: they are in the account as
+    /// long as they are there.
+    fn answer(
+        &mut self,
+        call: Call,
+        held: usize,
+        function: impl FnOnce(&GatewayModule, &mut Store<Guest>) -> wasmtime::Result<Result<(), String>>,
+    ) -> Result<Result<(), String>, Fault> {
+        let answer = self.call_module(call, |module, store| {
+            store.data_mut().ledger.begin_copy(held as u64)?;
+            let answer = function(module, store)?;
+            let ledger = &mut store.data_mut().ledger;
+            if let Err(reason) = &answer {
+                ledger.pass_copy(reason.len())?;
+            }
+            ledger.end_copy(held as u64);
+            Ok(answer)
+        })?;
+        Ok(answer.map_err(|reason| line(&reason)))
     }
 
     fn call_module<T>(
@@ -188,8 +209,9 @@ impl Sandbox {
         guest.transcript.begin_call();
         let result = function(self.instance.as_ref(), &mut self.store);
         let guest = self.store.data_mut();
-        guest.ledger.set_resources(guest.table.iter_mut().count());
-        result.map_err(|error| self.fault(call, error))
+        let held = guest.ledger.set_resources(guest.table.iter_mut().count());
+        let within = |value| held.map(|()| value).map_err(wasmtime::Error::from);
+        result.and_then(within).map_err(|error| self.fault(call, error))
     }
 
     fn fault(&self, call: Call, error: wasmtime::Error) -> Fault {

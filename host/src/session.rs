@@ -174,7 +174,8 @@ impl Session {
                 let module = seat.module;
                 match &mut self.attached {
                     Some(attached) if attached.phase == Phase::Created => {
-                        attached.open_lane(lanes, module, epoch, &mut self.leftovers);
+                        let window = self.blueprint.limits.outbound();
+                        attached.open_lane(lanes, (module, epoch), window, &mut self.leftovers);
                     }
                     _ => refuse(&lanes, module, epoch, "the module is not created, or started already"),
                 }
@@ -215,7 +216,7 @@ impl Session {
             return;
         }
         self.detach().await;
-        match self.transport.message(&create.uri) {
+        match self.transport.message(&create.uri, self.blueprint.limits.outbound()) {
             Ok(channel) => {
                 let actor = self.blueprint.create(&create.arguments);
                 self.attached = Some(Attachment::new(create, actor, channel));

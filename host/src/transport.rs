@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use sandgate_wire::channel::{PairError, PairOptions};
 use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
+use sandgate_wire::link::Window;
 use sandgate_wire::{Address, AddressError, Channel, PairChannel};
 use thiserror::Error;
 
 /// Control messages that may wait: a gateway repeats itself every second while a module compiles.
 const CONTROL_CAPACITY: usize = 256;
-/// Data messages that each direction holds.
-const MESSAGE_CAPACITY: usize = 1024;
 
 /// Opens channels; in tests, in memory.
 pub trait Transport: Send + Sync + 'static {
@@ -20,11 +19,12 @@ pub trait Transport: Send + Sync + 'static {
     /// The address cannot be bound.
     fn control(&self) -> Result<Arc<dyn Channel>, TransportError>;
 
-    /// The message channel that a Create message names.
+    /// The message channel that a Create message names, with as much room in each direction. Bytes may be bounded
+    /// otherwise: V1's socket holds as many as two messages of the largest size.
     ///
     /// # Errors
     /// The text is no address, or cannot be bound.
-    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError>;
+    fn message(&self, uri: &str, room: Window) -> Result<Arc<dyn Channel>, TransportError>;
 }
 
 /// Why a channel cannot be had.
@@ -59,8 +59,8 @@ impl Transport for PairTransport {
         Ok(Arc::new(PairChannel::listen(&self.control, options)?))
     }
 
-    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError> {
-        let options = PairOptions { frame_max: MESSAGE_MAX, capacity: MESSAGE_CAPACITY };
+    fn message(&self, uri: &str, room: Window) -> Result<Arc<dyn Channel>, TransportError> {
+        let options = PairOptions { frame_max: MESSAGE_MAX, capacity: room.messages as usize };
         Ok(Arc::new(PairChannel::listen(&uri.parse()?, options)?))
     }
 }

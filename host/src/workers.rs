@@ -49,6 +49,8 @@ struct Pool {
     state: Mutex<State>,
     slots: [Slot; THREADS_MAX],
     tick: AtomicU64,
+    /// How often the ticker has ticked or woken.
+    turns: AtomicU64,
     asleep: AtomicBool,
     ticker: OnceLock<Thread>,
 }
@@ -85,6 +87,7 @@ impl Workers {
             state: Mutex::new(State { queue: VecDeque::new(), seats, waiting: Vec::new(), threads: 0 }),
             slots: std::array::from_fn(|_| Slot::default()),
             tick: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             ticker: OnceLock::new(),
         });
@@ -97,6 +100,12 @@ impl Workers {
             pool.add_thread(&mut pool.lock())?;
         }
         Ok(Self { pool })
+    }
+
+    /// A number that changes as long as the ticker turns. None: it sleeps, because nothing runs.
+    pub(crate) fn ticker_turns(&self) -> Option<u64> {
+        let turns = self.pool.turns.load(Ordering::Acquire);
+        (!self.pool.asleep.load(Ordering::Acquire)).then_some(turns)
     }
 
     /// Runs a future on the worker threads. Dropping the task cancels the future; `detach` lets it go.
@@ -122,7 +131,7 @@ pub(crate) fn is_condemned() -> bool {
     PLACE.with_borrow(|place| {
         place.as_ref().is_some_and(|(pool, slot)| {
             let slot = &pool.slots[*slot];
-            slot.condemned.load(Ordering::Relaxed) == slot.begun.load(Ordering::Relaxed)
+            slot.is_condemned(slot.begun.load(Ordering::Relaxed))
         })
     })
 }
@@ -214,6 +223,7 @@ impl Pool {
         loop {
             thread::sleep(TICK);
             on_tick();
+            self.turns.fetch_add(1, Ordering::Release);
             let now = self.tick.fetch_add(1, Ordering::Relaxed) + 1;
             idle = if self.unseat_the_slow(now) { 0 } else { idle + 1 };
             if now.is_multiple_of(LOOK) {
@@ -227,7 +237,8 @@ impl Pool {
             while self.slots.iter().all(|slot| slot.seat.load(Ordering::Relaxed) == IDLE) {
                 thread::park();
             }
-            self.asleep.store(false, Ordering::Relaxed);
+            self.turns.fetch_add(1, Ordering::Release);
+            self.asleep.store(false, Ordering::Release);
             idle = 0;
         }
     }
@@ -279,15 +290,27 @@ impl Pool {
     }
 
     fn condemn_the_longest_running(&self) {
-        let running = self.slots.iter().filter(|slot| slot.seat.load(Ordering::Relaxed) != IDLE);
-        let condemned =
-            |slot: &Slot| slot.condemned.load(Ordering::Relaxed) == slot.begun.load(Ordering::Relaxed);
-        // One that has been condemned and does not end is in host code: the next one must give way.
-        if let Some(slot) =
-            running.filter(|slot| !condemned(slot)).min_by_key(|slot| slot.begun.load(Ordering::Relaxed))
-        {
-            slot.condemned.store(slot.begun.load(Ordering::Relaxed), Ordering::Relaxed);
+        if let Some((slot, begun)) = self.longest_running() {
+            // The task that was chosen, and not the one that may have come in its place.
+            slot.condemned.store(begun, Ordering::Relaxed);
         }
+    }
+
+    /// The thread whose task has run for longest, and when that began. One that has been condemned and does not end is in
+    /// host code: the next one must give way.
+    fn longest_running(&self) -> Option<(&Slot, u64)> {
+        let running = self.slots.iter().filter_map(|slot| {
+            let begun = slot.begun.load(Ordering::Relaxed);
+            (slot.seat.load(Ordering::Relaxed) != IDLE && !slot.is_condemned(begun)).then_some((slot, begun))
+        });
+        running.min_by_key(|(_, begun)| *begun)
+    }
+}
+
+impl Slot {
+    /// Whether the task that began then is to end.
+    fn is_condemned(&self, begun: u64) -> bool {
+        self.condemned.load(Ordering::Relaxed) == begun
     }
 }
 
@@ -363,6 +386,20 @@ mod tests {
         assert!(!result.recv_timeout(LONG).expect("the task that waits gets a thread"));
         assert_eq!(ends.recv().unwrap(), 0, "the first was the longest-running");
         over.store(true, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn the_task_that_comes_after_the_one_that_was_chosen_is_not_condemned_for_it() {
+        let workers = Workers::start(|| {}).unwrap();
+        let slot = &workers.pool.slots[THREADS_MAX - 1];
+        for field in [&slot.begun, &slot.seat] {
+            field.store(5, Ordering::Relaxed);
+        }
+        let (chosen, begun) = workers.pool.longest_running().unwrap();
+        chosen.begun.store(9, Ordering::Relaxed);
+        chosen.condemned.store(begun, Ordering::Relaxed);
+        assert!(chosen.is_condemned(5) && !chosen.is_condemned(9));
+        slot.seat.store(IDLE, Ordering::Relaxed);
     }
 
     #[test]

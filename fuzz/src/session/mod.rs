@@ -16,7 +16,7 @@ use sandgate_host::{
     Code, End, Engine, Limits, LinkServer, Module, Reporter, Residents, Session, Setup, Surroundings,
     Transport, TransportError,
 };
-use sandgate_wire::link::{Frame, Greeting, Instance, Offer};
+use sandgate_wire::link::{Frame, Greeting, Instance, Offer, Window};
 use sandgate_wire::{Channel, Control, Create, Message};
 use tokio::net::UnixStream;
 use tokio::runtime::Builder;
@@ -102,7 +102,7 @@ impl Transport for Channels {
         Ok(self.open(&self.control))
     }
 
-    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError> {
+    fn message(&self, uri: &str, _: Window) -> Result<Arc<dyn Channel>, TransportError> {
         let _: sandgate_wire::Address = uri.parse()?;
         Ok(self.open(&self.message))
     }

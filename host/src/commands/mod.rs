@@ -2,6 +2,7 @@
 
 pub mod compile;
 pub mod limits;
+pub mod loading;
 pub mod replay;
 pub mod serve;
 

@@ -1,18 +1,17 @@
 //! `wasm-host --control ID MODULE` and `wasm-host --config FILE`: waiting for gateways.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use clap::ArgAction;
-use sandgate_host::{
-    Archive, Host, HostConfig, Module, Recycling, Reporter, Residents, RestartPolicy, Setup, Surroundings,
-};
+use sandgate_host::{Archive, Host, HostConfig, Reporter, Residents, Setup, Surroundings, Watchdog, Workers};
 use sandgate_wire::Address;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::SandboxOptions;
+use super::loading::{Loading, Step, load};
 use crate::EXIT_UNUSABLE;
 use crate::born::{Birth, stop_signal};
 
@@ -48,25 +47,33 @@ pub struct Serve {
     pub verbose: u8,
 }
 
-/// The modules that are to be served, loaded.
+/// What is to be served, and where.
 struct Loaded {
-    engine: sandgate_host::Engine,
-    setups: Vec<(Address, Setup)>,
+    work: Work,
+    workers: Workers,
     verdict_directory: Option<PathBuf>,
+}
+
+enum Work {
+    /// One module, loaded.
+    Module(Address, Box<Setup>),
+    /// The modules of a configuration, which are being loaded.
+    Modules(Loading),
 }
 
 /// Serves until it is asked to stop.
 pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
     let loaded = serve.load().map_err(|error| (EXIT_UNUSABLE, error))?;
-    let birth = Birth::of_this_process().map_err(|error| (1, error))?;
+    let failed = |error| (1, error);
+    let birth = Birth::of_this_process().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .thread_name("session")
         .build()
         .context("cannot start the runtime")
-        .map_err(|error| (1, error))?;
-    runtime.block_on(serve.serve(loaded, birth)).map_err(|error| (1, error))?;
+        .map_err(failed)?;
+    runtime.block_on(serve.serve(loaded, birth))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,30 +88,40 @@ impl Serve {
             let module = load(&engine, path, &limits)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let setup = Setup { limits, ..Setup::new(module, &name) };
-            let verdict_directory = self.verdicts.clone();
-            return Ok(Loaded { engine, setups: vec![(control, setup)], verdict_directory });
+            let (work, workers) = (Work::Module(control, Box::new(setup)), engine.workers().clone());
+            return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone() });
         };
         let config = HostConfig::load(file)?;
         let engine = SandboxOptions::engine_in(config.cache_directory.as_deref())?;
-        let setups = setups(&engine, &config)?;
-        Ok(Loaded { engine, setups, verdict_directory: config.verdict_directory })
+        let (workers, verdict_directory) = (engine.workers().clone(), config.verdict_directory.clone());
+        let work = Work::Modules(Loading::begin(engine, file, config));
+        Ok(Loaded { work, workers, verdict_directory })
     }
 
-    async fn serve(&self, loaded: Loaded, mut birth: Birth) -> Result<()> {
-        let Loaded { engine, setups, verdict_directory } = loaded;
-        let stop = stop_signal()?;
-        let mut hang_ups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-        let reporter = Reporter::start().context("no thread for verdicts")?;
+    async fn serve(&self, loaded: Loaded, mut birth: Birth) -> Result<(), (u8, Error)> {
+        let Loaded { work, workers, verdict_directory } = loaded;
+        let failed = |error| (1, error);
+        let stop = stop_signal().map_err(failed)?;
+        let hang_ups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP");
+        let mut hang_ups = hang_ups.map_err(failed)?;
+        let reporter = Reporter::start().context("no thread for verdicts").map_err(failed)?;
         let archive = verdict_directory.as_deref().map(Archive::new).transpose();
-        let archive = archive.context("the directory for verdicts cannot be made")?;
+        let archive = archive.context("the directory for verdicts cannot be made").map_err(failed)?;
         let residents = birth.is_launched().then(Residents::default);
-        let (link, unlinked) = birth.link(self.no_link)?;
-        let mut host = Host::new(Surroundings { reporter, archive, link, residents });
-        for (control, setup) in setups {
-            let module = setup.name.clone();
-            host.start(control.clone(), setup)?;
-            tracing::info!(module, %control, pid = std::process::id(), "waiting for a gateway");
-        }
+        let (link, unlinked) = birth.link(self.no_link).map_err(failed)?;
+        let host = Host::new(Surroundings { reporter, archive, link, residents });
+        let mut tenants = Tenants { host, loaded: 0, has_begun: false };
+        let mut loading = match work {
+            Work::Module(control, setup) => {
+                let name = setup.name.clone();
+                tenants.host.set(control.clone(), *setup).map_err(|error| failed(error.into()))?;
+                tell_start(&name, &control);
+                None
+            }
+            Work::Modules(loading) => Some(loading),
+        };
+        let watchdog = Watchdog::start(&workers, &Handle::current()).context("no thread to watch the others");
+        let _watchdog = watchdog.map_err(failed)?;
         let mut stop = std::pin::pin!(stop);
         let mut unlinked = std::pin::pin!(unlinked);
         loop {
@@ -118,56 +135,63 @@ impl Serve {
                     tracing::warn!("the link to the gateway that launched this host has ended");
                     break;
                 }
-                () = host.destroyed() => break,
-                Some(()) = hang_ups.recv() => match &self.config {
-                    Some(file) => reload(&mut host, &engine, file).await,
+                () = tenants.host.destroyed() => break,
+                step = next(&mut loading) => tenants.take(step)?,
+                Some(()) = hang_ups.recv() => match &mut loading {
+                    Some(loading) => loading.ask_again(),
                     None => tracing::info!("there is no configuration to read again; use --config"),
                 },
             }
         }
-        host.stop().await;
+        tenants.host.stop().await;
         Ok(())
     }
 }
 
-/// Goes over to what the file says now. One that cannot be used changes nothing.
-async fn reload(host: &mut Host, engine: &sandgate_host::Engine, file: &Path) {
-    let (engine, file) = (engine.clone(), file.to_owned());
-    // Compiling takes seconds, and sessions go on meanwhile.
-    let loading = tokio::task::spawn_blocking(move || setups(&engine, &HostConfig::load(&file)?));
-    match loading.await {
-        Ok(Ok(setups)) => {
-            let names: Vec<_> =
-                setups.iter().map(|(control, setup)| (setup.name.clone(), control.clone())).collect();
-            let failed = host.apply(setups);
-            for (control, error) in &failed {
-                tracing::error!(%control, %error, "a module of the configuration cannot be started");
-            }
-            for (module, control) in names {
-                if !failed.iter().any(|(address, _)| *address == control) {
-                    tracing::info!(module, %control, "waiting for a gateway");
-                }
-            }
-        }
-        Ok(Err(error)) => tracing::error!("the configuration is not changed: {error:#}"),
-        Err(error) => tracing::error!(%error, "the configuration cannot be read again"),
+async fn next(loading: &mut Option<Loading>) -> Step {
+    match loading {
+        Some(loading) => loading.next().await,
+        None => std::future::pending().await,
     }
 }
 
-fn setups(engine: &sandgate_host::Engine, config: &HostConfig) -> Result<Vec<(Address, Setup)>> {
-    let setup = |module: &sandgate_host::ModuleConfig| {
-        let loaded = load(engine, &module.path, &module.limits)?;
-        let (restart, recycle): (RestartPolicy, Recycling) = (module.restart, module.recycle);
-        let name = module.name.clone();
-        Ok((module.control.clone(), Setup { module: loaded, name, limits: module.limits, restart, recycle }))
-    };
-    config.modules.iter().map(setup).collect()
+/// The host, and how its modules come into it.
+struct Tenants {
+    host: Host,
+    /// Modules that could be loaded, of the first reading.
+    loaded: usize,
+    /// The first reading of the configuration is over.
+    has_begun: bool,
 }
 
-fn load(engine: &sandgate_host::Engine, path: &Path, limits: &sandgate_host::Limits) -> Result<Module> {
-    let begun = Instant::now();
-    let module = Module::load(engine, path, limits)?;
-    let milliseconds = begun.elapsed().as_millis() as u64;
-    tracing::info!(module = %path.display(), milliseconds, "loaded");
-    Ok(module)
+impl Tenants {
+    /// Goes over to what the file says now, a step further. A module that cannot be loaded stays as it was, or away.
+    fn take(&mut self, step: Step) -> Result<(), (u8, Error)> {
+        match step {
+            Step::Unusable(error) => tracing::error!("the configuration is not changed: {error}"),
+            Step::Listed(controls) => self.host.keep_only(&controls),
+            Step::Loaded(module, control, Err(error)) => {
+                tracing::error!(module, %control, "a module of the configuration cannot be used: {error}");
+            }
+            Step::Loaded(module, control, Ok(setup)) => {
+                self.loaded += 1;
+                match self.host.set(control.clone(), *setup) {
+                    Ok(()) => tell_start(&module, &control),
+                    Err(error) => {
+                        tracing::error!(module, %control, %error, "a module of the configuration cannot be started");
+                    }
+                }
+            }
+            Step::Done if !self.has_begun && self.host.is_empty() => {
+                let status = if self.loaded == 0 { EXIT_UNUSABLE } else { 1 };
+                return Err((status, anyhow!("no module of the configuration can be run")));
+            }
+            Step::Done => self.has_begun = true,
+        }
+        Ok(())
+    }
+}
+
+fn tell_start(module: &str, control: &Address) {
+    tracing::info!(module, %control, pid = std::process::id(), "waiting for a gateway");
 }

@@ -8,6 +8,7 @@ use crate::transcript::line;
 
 impl Host for Guest {
     fn log(&mut self, level: Level, text: String) -> Result<()> {
+        self.ledger.pass_copy(text.len())?;
         self.transcript.log(|module| {
             let text = line(&text);
             match level {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use sandgate_wire::link::Window;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -49,6 +50,8 @@ pub struct Limits {
     pub max_publish_byte_rate: u64,
     pub max_message_size: u64,
     pub max_properties: u64,
+    pub max_outbound_messages: u64,
+    pub max_outbound_size: u64,
     pub max_log_rate: u64,
     pub max_log_lines_per_call: u64,
     pub max_timers: u64,
@@ -82,6 +85,8 @@ impl Default for Limits {
             max_publish_byte_rate: GIB,
             max_message_size: sandgate_wire::limits::MESSAGE_MAX as u64,
             max_properties: sandgate_wire::limits::PROPERTIES_MAX as u64,
+            max_outbound_messages: 1024,
+            max_outbound_size: 64 * MIB,
             max_log_rate: 1000,
             max_log_lines_per_call: 10_000,
             max_timers: 64,
@@ -159,17 +164,28 @@ impl Limits {
         text
     }
 
+    /// What a module may have on its way to the gateway.
+    pub(crate) fn outbound(&self) -> Window {
+        let messages = u32::try_from(self.max_outbound_messages).unwrap_or(u32::MAX);
+        Window { messages, bytes: self.max_outbound_size }
+    }
+
     /// How long a call may take.
     #[must_use]
     pub fn timeout_of(&self, call: Call) -> Duration {
-        let own = match call {
-            Call::Instantiate | Call::Create => self.timeout_create,
-            Call::Start => self.timeout_start,
-            Call::Receive => self.timeout_receive,
-            Call::OnTimer => self.timeout_timer,
-            Call::Destroy => self.timeout_destroy,
+        self.named_timeout_of(call).1
+    }
+
+    /// The limit that says so, with its name.
+    pub(crate) fn named_timeout_of(&self, call: Call) -> (&'static str, Duration) {
+        let (name, own) = match call {
+            Call::Instantiate | Call::Create => ("timeout-create", self.timeout_create),
+            Call::Start => ("timeout-start", self.timeout_start),
+            Call::Receive => ("timeout-receive", self.timeout_receive),
+            Call::OnTimer => ("timeout-timer", self.timeout_timer),
+            Call::Destroy => ("timeout-destroy", self.timeout_destroy),
         };
-        own.unwrap_or(self.timeout)
+        (name, own.unwrap_or(self.timeout))
     }
 
     /// The longest time that any call may take.
@@ -184,17 +200,35 @@ impl Limits {
 #[derive(Clone, Debug, Deserialize, Eq, Error, PartialEq, Serialize)]
 pub struct Exceeded {
     /// The limit's name.
+    #[serde(default = "common_timeout")]
     pub name: Cow<'static, str>,
     /// Its value, in bytes, milliseconds or pieces.
+    #[serde(alias = "limit_ms")]
     pub limit: u64,
     /// What was used or asked for, in the same unit; the limit itself where no more is known than that it
     /// was reached.
+    #[serde(default)]
     pub used: u64,
+}
+
+/// Older verdicts on a deadline say no more than how long it was.
+fn common_timeout() -> Cow<'static, str> {
+    "timeout".into()
 }
 
 impl Exceeded {
     pub(crate) fn new(name: &'static str, limit: u64, used: u64) -> Self {
         Self { name: name.into(), limit, used }
+    }
+
+    /// One piece more was asked for than there may be.
+    pub(crate) fn by_one(name: &'static str, limit: u64) -> Self {
+        Self::new(name, limit, limit.saturating_add(1))
+    }
+
+    /// More is not known than that the limit was reached.
+    pub(crate) fn reached(name: &'static str, limit: u64) -> Self {
+        Self::new(name, limit, limit)
     }
 }
 

@@ -121,6 +121,16 @@ pub(super) const TABLE: &[LimitInfo] = &[
         "properties of a published message; more are the error `invalid` for the module",
     ),
     row(
+        "max-outbound-messages",
+        Number(|l| &mut l.max_outbound_messages, 1..=65_536),
+        "messages that were published and wait for the gateway to take them; then `publish` waits",
+    ),
+    row(
+        "max-outbound-size",
+        Size(|l| &mut l.max_outbound_size, KIB..=GIB),
+        "bytes of these, on the host link",
+    ),
+    row(
         "max-log-rate",
         Number(|l| &mut l.max_log_rate, COUNT),
         "log and standard-error lines in a second; more are dropped and counted",

@@ -87,6 +87,50 @@ fn memory_is_counted_while_the_instance_lives() {
     assert_eq!(fault.post_mortem.usage.memory_peak, sandbox.memory_peak());
 }
 
+/// What the host held for a moment: linear memory never shrinks.
+fn held_for_a_moment(sandbox: &Sandbox) -> u64 {
+    sandbox.memory_peak() - sandbox.memory_used()
+}
+
+#[test]
+fn what_the_host_holds_for_a_call_is_counted_while_it_does() {
+    const MIB: u64 = 1 << 20;
+    let scene = Scene::new();
+    let limits = Limits::default();
+
+    let mut sandbox = scene.sandbox(&scene.module("flood_log_once", &limits), limits);
+    sandbox.receive(&message("misbehave"), None, 1).unwrap().unwrap();
+    assert!(held_for_a_moment(&sandbox) >= 64 * MIB, "a line for the log");
+
+    let mut sandbox = scene.sandbox(&scene.module("fail_receive", &limits), limits);
+    assert!(sandbox.receive(&message("misbehave"), None, 1).unwrap().is_err());
+    assert!(held_for_a_moment(&sandbox) >= 16 * MIB, "the reason of `receive`");
+
+    // The message as it came, as the module publishes it, and as that goes out.
+    let mut sandbox = scene.sandbox(&scene.module("trap_receive", &limits), limits);
+    let large = Message::new::<&str, &str>(&[], vec![0; MIB as usize]).unwrap();
+    sandbox.receive(&large, None, 1).unwrap().unwrap();
+    assert!(held_for_a_moment(&sandbox) >= 3 * MIB, "a message");
+
+    // The arguments, and the reason that repeats them.
+    let module = scene.module("count_on_timer", &limits);
+    let outlet = Outlet::new(scene.flow.clone());
+    let timers = Timers::new(scene.runtime.handle().clone(), limits.max_timers);
+    let mut sandbox = Sandbox::new(&module, "m".into(), limits, outlet, timers).unwrap();
+    assert!(sandbox.create(&"x".repeat(MIB as usize)).unwrap().is_err());
+    assert!(held_for_a_moment(&sandbox) >= 2 * MIB, "arguments and a refusal");
+}
+
+#[test]
+fn a_message_that_finds_no_room_ends_the_instance() {
+    let scene = Scene::new();
+    let limits = Limits { max_memory_size: 8 << 20, ..Limits::default() };
+    let mut sandbox = scene.sandbox(&scene.module("trap_receive", &limits), limits);
+    let large = Message::new::<&str, &str>(&[], vec![0; 8 << 20]).unwrap();
+    let fault = sandbox.receive(&large, None, 1).unwrap_err();
+    assert!(fault.to_string().contains("max-memory-size of 8 MiB"), "{fault}");
+}
+
 #[test]
 fn the_reporter_makes_verdicts_and_counts_what_it_has_no_room_for() {
     let scene = Scene::new();

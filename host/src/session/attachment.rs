@@ -16,8 +16,6 @@ use crate::port::Port;
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How long after Start a Create that was sent before it may come.
 const OVERTAKEN: Duration = Duration::from_secs(5);
-/// What a gateway may send ahead of its module's work.
-const WINDOW: Window = Window { messages: 1024, bytes: 64 << 20 };
 
 /// An instance and its channels.
 pub(super) struct Attachment {
@@ -84,12 +82,19 @@ impl Attachment {
     }
 
     /// Makes the lane that a gateway has asked for. What earlier instances have left is the first to go.
-    pub(super) fn open_lane(&mut self, lanes: Lanes, module: u32, epoch: u32, leftovers: &mut Vec<Parcel>) {
+    /// As much as the host keeps for the gateway, the gateway may send ahead of the module's work.
+    pub(super) fn open_lane(
+        &mut self,
+        lanes: Lanes,
+        (module, epoch): (u32, u32),
+        window: Window,
+        leftovers: &mut Vec<Parcel>,
+    ) {
         if let Some(Linked { lanes, lane, .. }) = self.link.take() {
             lanes.remove(lane.module(), lane.epoch());
             leftovers.extend(lane.close().into_iter().map(|unsettled| unsettled.parcel));
         }
-        let lane = Lane::new(module, epoch, WINDOW);
+        let lane = Lane::new(module, epoch, window);
         let mut rest = std::mem::take(leftovers).into_iter();
         for parcel in rest.by_ref() {
             if lane.try_send(parcel.clone()).is_err() {

@@ -264,6 +264,7 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Exceeded;
 
     fn verdict(failure: FaultKind, functions: &[&str]) -> Verdict {
         let frame = |name: &&str| Frame { function: (*name).into(), ..Frame::default() };
@@ -302,8 +303,8 @@ mod tests {
     fn a_document_is_read_as_it_was_written_and_a_later_version_refused() {
         for failure in [
             trap("unreachable"),
-            FaultKind::Limit(crate::limits::Exceeded::new("fuel", 1, 2)),
-            FaultKind::Deadline { limit_ms: 5 },
+            FaultKind::Limit(Exceeded::new("fuel", 1, 2)),
+            FaultKind::Deadline(Exceeded::new("timeout-receive", 5, 6)),
             FaultKind::Exit { code: 1 },
             FaultKind::Host { reason: "r".into() },
         ] {
@@ -315,6 +316,17 @@ mod tests {
         let later = verdict(trap("t"), &[]).to_json().replace("\"version\": 1", "\"version\": 2");
         assert!(Verdict::from_json(&later).unwrap_err().to_string().contains("version 2"));
         assert!(Verdict::from_json("{}").unwrap_err().to_string().contains("missing field"));
+    }
+
+    #[test]
+    fn an_older_verdict_on_a_deadline_is_read_too() {
+        let mut document = serde_json::to_value(verdict(trap("t"), &[])).unwrap();
+        document["failure"] = serde_json::json!({"kind": "deadline", "limit_ms": 5});
+        let older = Verdict::from_json(&document.to_string()).unwrap();
+        assert_eq!(older.failure, FaultKind::Deadline(Exceeded::new("timeout", 5, 0)));
+        let newer = verdict(FaultKind::Deadline(Exceeded::new("timeout-receive", 5, 6)), &[]);
+        assert!(older.is_again(&newer));
+        assert!(newer.to_string().contains("took longer than 5 ms (timeout-receive)"), "{newer}");
     }
 
     #[test]
@@ -336,8 +348,9 @@ mod tests {
         assert!(first.is_again(&verdict(trap("unreachable"), &["f", "h"])));
         assert!(!first.is_again(&verdict(trap("unreachable"), &["g"])));
         assert!(!first.is_again(&verdict(trap("integer overflow"), &["f"])));
-        let late = verdict(FaultKind::Deadline { limit_ms: 5 }, &["f"]);
-        assert!(late.is_again(&verdict(FaultKind::Deadline { limit_ms: 9 }, &["g"])));
+        let deadline = |limit| FaultKind::Deadline(Exceeded::new("timeout-receive", limit, limit + 1));
+        let late = verdict(deadline(5), &["f"]);
+        assert!(late.is_again(&verdict(deadline(9), &["g"])));
         assert!(!late.is_again(&first));
     }
 }

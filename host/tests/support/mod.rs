@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_host::{
-    Call, Code, End, Engine, FaultKind, Limits, Memory, Module, Reporter, Residents, Session, Setup,
-    Surroundings, Transport, TransportError, Verdict, VerdictMessage,
+    Call, Code, End, Engine, FaultKind, Limits, LinkServer, Memory, Module, Reporter, Residents, Session,
+    Setup, Surroundings, Transport, TransportError, Verdict, VerdictMessage,
 };
+use sandgate_wire::link::Window;
 use sandgate_wire::{Channel, Control, Create, MemoryChannel, Message, Status};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -55,9 +56,9 @@ impl Transport for MemoryTransport {
         Ok(Arc::new(host))
     }
 
-    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError> {
+    fn message(&self, uri: &str, room: Window) -> Result<Arc<dyn Channel>, TransportError> {
         let _: sandgate_wire::Address = uri.parse()?;
-        let (host, gateway) = MemoryChannel::pair(CAPACITY);
+        let (host, gateway) = MemoryChannel::pair(CAPACITY.min(room.messages as usize));
         self.messages.send(Arc::new(gateway)).unwrap();
         Ok(Arc::new(host))
     }
@@ -79,6 +80,15 @@ impl Gateway {
     }
 
     pub async fn with_options(guest_name: &str, limits: Limits, exit_on_destroy: bool) -> Self {
+        Self::with_link(guest_name, limits, exit_on_destroy, None).await
+    }
+
+    pub async fn with_link(
+        guest_name: &str,
+        limits: Limits,
+        exit_on_destroy: bool,
+        link: Option<LinkServer>,
+    ) -> Self {
         let module = Module::load(engine(), &guest(guest_name), &limits).unwrap();
         let (controls, mut offered_controls) = mpsc::unbounded_channel();
         let (messages, offered_messages) = mpsc::unbounded_channel();
@@ -87,7 +97,7 @@ impl Gateway {
             let setup = Setup { limits, ..Setup::new(module, guest_name) };
             let residents = exit_on_destroy.then(Residents::default);
             let reporter = Reporter::start().unwrap();
-            Session::bind(setup, transport, &Surroundings { reporter, archive: None, link: None, residents })
+            Session::bind(setup, transport, &Surroundings { reporter, archive: None, link, residents })
                 .unwrap()
         };
         let (stop, stopped) = oneshot::channel::<()>();

@@ -9,7 +9,7 @@ pub(super) fn spin_create() -> Tenant {
         .when(When::Created)
         .limit("timeout-create=300ms")
         .stopped_by("`timeout-create`")
-        .refused(&["was ended in `create`, which took longer than 300 ms"])
+        .refused(&["was ended in `create`, which took longer than 300 ms (timeout-create)"])
         .busy()
 }
 
@@ -18,7 +18,7 @@ pub(super) fn spin_start() -> Tenant {
         .when(When::Started)
         .limit("timeout-start=300ms")
         .stopped_by("`timeout-start`")
-        .ended(&["was ended in `start`, which took longer than 300 ms"])
+        .ended(&["was ended in `start`, which took longer than 300 ms (timeout-start)"])
         .busy()
 }
 
@@ -27,7 +27,7 @@ pub(super) fn spin_receive() -> Tenant {
         .when(When::Received("spin", 1))
         .limit("timeout-receive=300ms")
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
         .busy()
 }
 
@@ -37,7 +37,7 @@ pub(super) fn spin_on_timer() -> Tenant {
         .arguments("10")
         .limit("timeout-timer=300ms")
         .stopped_by("`timeout-timer`")
-        .ended(&["was ended in `on-timer`, which took longer than 300 ms"])
+        .ended(&["was ended in `on-timer`, which took longer than 300 ms (timeout-timer)"])
         .busy()
 }
 
@@ -46,7 +46,7 @@ pub(super) fn spin_destroy() -> Tenant {
         .when(When::Destroyed)
         .limit("timeout-destroy=300ms")
         .stopped_by("`timeout-destroy`")
-        .ended(&["was ended in `destroy`, which took longer than 300 ms"])
+        .ended(&["was ended in `destroy`, which took longer than 300 ms (timeout-destroy)"])
         .busy()
 }
 
@@ -54,7 +54,7 @@ pub(super) fn spin_in_host_calls() -> Tenant {
     tenant("Asks the host for the time for ever")
         .limit(QUICK)
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
         .busy()
 }
 
@@ -62,7 +62,7 @@ pub(super) fn spin_in_realloc() -> Tenant {
     tenant("Never returns when the host asks it for the place of a message")
         .limit(QUICK)
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
         .busy()
 }
 
@@ -70,7 +70,7 @@ pub(super) fn bulk_fill() -> Tenant {
     tenant("Fills 200 MiB of memory again and again: one instruction takes many milliseconds")
         .limit(QUICK)
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
         .busy()
 }
 
@@ -78,14 +78,14 @@ pub(super) fn sleep_for_ever() -> Tenant {
     tenant("Sleeps without end")
         .limit(QUICK)
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
 }
 
 pub(super) fn poll_for_ever() -> Tenant {
     tenant("Waits for a thousand things at once of which none ever comes")
         .limit(QUICK)
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
 }
 
 pub(super) fn sleep_receive() -> Tenant {

@@ -55,6 +55,13 @@ pub(super) fn many_instances() -> Tenant {
         .unusable(&["cannot be compiled", "instances count exceeds limit"])
 }
 
+pub(super) fn grow_uncounted() -> Tenant {
+    tenant("Grows a table that counts in 64 bits beyond all numbers, to confuse whoever counts its memory")
+        .when(When::Loaded)
+        .stopped_by("memories and tables that count in 64 bits are refused")
+        .unusable(&["cannot be compiled", "memory64"])
+}
+
 /// One section of zeros, which the file does not really hold: it has a hole in that place.
 pub(super) fn write_huge_component(scratch: &Scratch) -> PathBuf {
     let path = scratch.file("huge_component.wasm");

@@ -10,6 +10,14 @@ pub(super) fn publish_for_ever() -> Tenant {
         .busy()
 }
 
+pub(super) fn publish_only_properties() -> Tenant {
+    tenant("Publishes messages without content, each with a mebibyte of properties, without end")
+        .limit("max-published-bytes-per-call=8MiB")
+        .stopped_by("`max-published-bytes-per-call`: a message counts as it goes out, with its properties")
+        .ended(&["`receive`", "max-published-bytes-per-call of 8 MiB"])
+        .busy()
+}
+
 pub(super) fn publish_flood() -> Tenant {
     tenant("Publishes as many messages as it is configured to for each that it receives, here 5000")
         .arguments("5000")

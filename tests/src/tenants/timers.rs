@@ -20,6 +20,6 @@ pub(super) fn churn_timers() -> Tenant {
     tenant("Starts and cancels timers for ever")
         .limit("timeout=300ms")
         .stopped_by("`timeout-receive`")
-        .ended(&["was ended in `receive`, which took longer than 300 ms"])
+        .ended(&["was ended in `receive`, which took longer than 300 ms (timeout-receive)"])
         .busy()
 }

@@ -101,7 +101,9 @@ fn document(defaults: &[(String, String)], measured: &[Value]) -> String {
 
 fn outcome(tenant: &Tenant) -> &'static str {
     match tenant.end {
-        End::Unusable(_) => "a host for it alone does not start; one that runs keeps its old configuration",
+        End::Unusable(_) => {
+            "a host for it alone does not start; in a host with others it is left out, and they run"
+        }
         End::Refused(_) => "it is not created; the gateway tries again later",
         End::Ended(_) if tenant.when == When::Destroyed => "the instance is gone, as it was to be",
         End::Ended(_) => "the instance is gone; its host creates a new one",

@@ -117,7 +117,7 @@ impl Scene<'_> {
         let Self { host, driver, tenant, .. } = self;
         match &tenant.end {
             End::Unusable(words) => {
-                let refused = [&["the configuration is not changed"], &words[..]].concat();
+                let refused = [&["a module of the configuration cannot be used"], &words[..]].concat();
                 host.wait_for_line_with(&refused);
                 self.expect_no_start(words);
             }

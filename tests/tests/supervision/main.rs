@@ -12,6 +12,7 @@
 mod dead_letters;
 mod gateway_restart;
 mod hosts;
+mod loading;
 mod many;
 mod quarantine;
 mod recycling;
