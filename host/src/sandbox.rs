@@ -82,6 +82,7 @@ impl Sandbox {
             if workers::is_condemned() {
                 return Err(Condemned.into());
             }
+            workers::step_back();
             let left = context.data().outlet.deadline.saturating_duration_since(Instant::now());
             Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks(left)) })
         });

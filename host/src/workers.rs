@@ -6,8 +6,13 @@
 //! tick or two. The ticker also counts the engine's epochs, by which a guest's deadline is kept; it is a
 //! thread of its own, takes one short lock, allocates nothing, and sleeps for good while nobody works.
 //!
+//! A guest that computes for long *steps back*: its thread lets the other threads of the machine go first, those of
+//! other hosts and of the gateway too. A thread that cannot step forward again afterwards leaves.
+//!
 //! When all threads are stuck and a task has waited for a while, the ticker *condemns* the task that has run
 //! for longest: the guest in it ends itself when it next looks at [`is_condemned`].
+
+mod precedence;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,6 +24,8 @@ use std::time::Duration;
 use std::{io, panic};
 
 use async_task::{Runnable, Task};
+
+use precedence::Precedence;
 
 /// How long a task keeps its seat, and the resolution of deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -73,7 +80,10 @@ struct State {
     seats: usize,
     /// Threads that wait for work. The one that came last is woken first: its caches are warm.
     waiting: Vec<Thread>,
-    threads: usize,
+    /// Slots that no thread has.
+    free: Vec<usize>,
+    /// Threads that have stepped back.
+    behind: usize,
 }
 
 impl Workers {
@@ -84,7 +94,13 @@ impl Workers {
     pub fn start(on_tick: impl Fn() + Send + 'static) -> io::Result<Self> {
         let seats = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX / 2);
         let pool = Arc::new(Pool {
-            state: Mutex::new(State { queue: VecDeque::new(), seats, waiting: Vec::new(), threads: 0 }),
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                seats,
+                waiting: Vec::new(),
+                free: (0..THREADS_MAX).rev().collect(),
+                behind: 0,
+            }),
             slots: std::array::from_fn(|_| Slot::default()),
             tick: AtomicU64::new(0),
             turns: AtomicU64::new(0),
@@ -124,6 +140,7 @@ impl Workers {
 thread_local! {
     /// The pool and the slot of this worker thread.
     static PLACE: RefCell<Option<(Arc<Pool>, usize)>> = const { RefCell::new(None) };
+    static PRECEDENCE: Precedence = const { Precedence::new() };
 }
 
 /// Whether the task that this thread runs must end, to free its thread for others.
@@ -134,6 +151,24 @@ pub(crate) fn is_condemned() -> bool {
             slot.is_condemned(slot.begun.load(Ordering::Relaxed))
         })
     })
+}
+
+/// The task that this thread runs has computed for long: other threads of the machine go first until it ends.
+pub(crate) fn step_back() {
+    PLACE.with_borrow(|place| {
+        let Some((pool, _)) = place else { return };
+        let mut state = pool.lock();
+        // One stays as it is: what a thread that has stepped back begins, would be behind for good.
+        if state.threads() - state.behind > 1 && PRECEDENCE.with(Precedence::step_back) {
+            state.behind += 1;
+        }
+    });
+}
+
+impl State {
+    fn threads(&self) -> usize {
+        THREADS_MAX - self.free.len()
+    }
 }
 
 impl Pool {
@@ -154,22 +189,20 @@ impl Pool {
     }
 
     fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
-        if state.threads == THREADS_MAX {
-            return Ok(());
-        }
-        let (pool, slot) = (self.clone(), state.threads);
+        let Some(slot) = state.free.last().copied() else { return Ok(()) };
+        let pool = self.clone();
         thread::Builder::new()
             .name(format!("worker-{slot}"))
             .stack_size(STACK)
             .spawn(move || pool.work(slot))?;
-        state.threads += 1;
+        state.free.pop();
         Ok(())
     }
 
     /// A worker thread's life.
-    fn work(self: &Arc<Self>, slot: usize) {
-        PLACE.set(Some((self.clone(), slot)));
-        let slot = &self.slots[slot];
+    fn work(self: &Arc<Self>, place: usize) {
+        PLACE.set(Some((self.clone(), place)));
+        let slot = &self.slots[place];
         let mut state = self.lock();
         loop {
             let runnable = loop {
@@ -204,6 +237,17 @@ impl Pool {
             state = self.lock();
             if seated {
                 state.seats += 1;
+            }
+            if PRECEDENCE.with(Precedence::is_behind) {
+                state.behind -= 1;
+                if !PRECEDENCE.with(Precedence::step_forward) {
+                    // It would be slower for every task to come. Others are there, and will have others made.
+                    state.free.push(place);
+                    let other = state.waiting.pop();
+                    drop(state);
+                    other.iter().for_each(Thread::unpark);
+                    return;
+                }
             }
         }
     }
@@ -270,7 +314,7 @@ impl Pool {
         // Whoever holds the lock is not stuck.
         let Ok(state) = self.state.try_lock() else { return };
         let Some(waited) = state.queue.front().map(|(_, came)| now.saturating_sub(*came)) else { return };
-        let (threads, tasks) = (state.threads, state.queue.len());
+        let (threads, tasks) = (state.threads(), state.queue.len());
         let all_busy = state.waiting.is_empty();
         drop(state);
         if waited < LOOK || !all_busy {
@@ -315,122 +359,4 @@ impl Slot {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(20);
-
-    #[test]
-    fn tasks_run_and_return() {
-        let workers = Workers::start(|| {}).unwrap();
-        let (done, result) = mpsc::channel();
-        for n in 0..100 {
-            let done = done.clone();
-            workers.spawn(async move { done.send(n).unwrap() }).detach();
-        }
-        let mut seen: Vec<i32> = (0..100).map(|_| result.recv_timeout(LONG).unwrap()).collect();
-        seen.sort_unstable();
-        assert_eq!(seen, (0..100).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn stuck_tasks_do_not_stop_the_others() {
-        let workers = Workers::start(|| {}).unwrap();
-        // More of them than there are seats, each stuck until the end of the test.
-        let stuck = thread::available_parallelism().map_or(1, usize::from) * 3;
-        let gates: Vec<_> = (0..stuck)
-            .map(|_| {
-                let (release, gate) = mpsc::channel::<()>();
-                workers
-                    .spawn(async move {
-                        let _ = gate.recv();
-                    })
-                    .detach();
-                release
-            })
-            .collect();
-        let (done, result) = mpsc::channel();
-        workers.spawn(async move { done.send(()).unwrap() }).detach();
-        result.recv_timeout(LONG).expect("a task behind the stuck ones runs");
-        drop(gates);
-    }
-
-    #[test]
-    fn when_all_threads_are_stuck_the_longest_running_gives_way() {
-        let workers = Workers::start(|| {}).unwrap();
-        let (started, starts) = mpsc::channel();
-        let (ended, ends) = mpsc::channel();
-        let over = Arc::new(AtomicBool::new(false));
-        for n in 0..THREADS_MAX {
-            let (started, ended, over) = (started.clone(), ended.clone(), over.clone());
-            let stuck = async move {
-                started.send(n).unwrap();
-                while !is_condemned() && !over.load(Ordering::Relaxed) {
-                    thread::sleep(TICK);
-                }
-                let _ = ended.send(n);
-            };
-            workers.spawn(stuck).detach();
-            starts.recv_timeout(LONG).unwrap();
-            // Each begins in a tick of its own: then one of them has run for longest.
-            let tick = workers.pool.tick.load(Ordering::Relaxed);
-            while workers.pool.tick.load(Ordering::Relaxed) == tick {
-                thread::yield_now();
-            }
-        }
-        assert!(ends.try_recv().is_err(), "nobody is ended before anybody waits");
-        let (done, result) = mpsc::channel();
-        workers.spawn(async move { done.send(is_condemned()).unwrap() }).detach();
-        assert!(!result.recv_timeout(LONG).expect("the task that waits gets a thread"));
-        assert_eq!(ends.recv().unwrap(), 0, "the first was the longest-running");
-        over.store(true, Ordering::Relaxed);
-    }
-
-    #[test]
-    fn the_task_that_comes_after_the_one_that_was_chosen_is_not_condemned_for_it() {
-        let workers = Workers::start(|| {}).unwrap();
-        let slot = &workers.pool.slots[THREADS_MAX - 1];
-        for field in [&slot.begun, &slot.seat] {
-            field.store(5, Ordering::Relaxed);
-        }
-        let (chosen, begun) = workers.pool.longest_running().unwrap();
-        chosen.begun.store(9, Ordering::Relaxed);
-        chosen.condemned.store(begun, Ordering::Relaxed);
-        assert!(chosen.is_condemned(5) && !chosen.is_condemned(9));
-        slot.seat.store(IDLE, Ordering::Relaxed);
-    }
-
-    #[test]
-    fn a_panicking_task_leaves_its_thread_and_seat_in_use() {
-        let workers = Workers::start(|| {}).unwrap();
-        for _ in 0..2 * THREADS_MAX {
-            workers.spawn(async { panic!("as intended by this test") }).detach();
-        }
-        let (done, result) = mpsc::channel();
-        workers.spawn(async move { done.send(()).unwrap() }).detach();
-        result.recv_timeout(LONG).expect("the pool works on");
-    }
-
-    #[test]
-    fn the_ticker_ticks_while_something_runs() {
-        let (tick, ticks) = mpsc::channel();
-        let workers = Workers::start(move || {
-            let _ = tick.send(());
-        })
-        .unwrap();
-        // It sleeps after a while without work.
-        while ticks.recv_timeout(Duration::from_millis(500)).is_ok() {}
-        let (release, gate) = mpsc::channel::<()>();
-        workers
-            .spawn(async move {
-                let _ = gate.recv();
-            })
-            .detach();
-        for _ in 0..2 * IDLE_TICKS {
-            ticks.recv_timeout(LONG).expect("it ticks again");
-        }
-        drop(release);
-    }
-}
+mod tests;

@@ -1,0 +1,54 @@
+//! Which of the machine's threads goes first when several want a processor: one that computes for long steps back.
+//!
+//! The system gives a thread that has slept its turn at once only if the one that runs is of less weight, or has had
+//! its share. So beside a guest that never sleeps each wake-up on a message's way may wait for milliseconds, in every
+//! process of the machine; beside one of less weight it does not.
+
+use std::cell::Cell;
+
+use rustix::process::{getpriority_process, setpriority_process};
+
+/// How much nicer a thread gets: a tenth of the weight. It still has a whole processor when nobody else computes.
+const STEP: i32 = 10;
+/// As nice as a thread can be.
+const NICEST: i32 = 19;
+
+/// The precedence of the thread that it belongs to.
+pub(super) struct Precedence {
+    /// How nice the thread was before it stepped back.
+    before: Cell<Option<i32>>,
+}
+
+impl Precedence {
+    pub(super) const fn new() -> Self {
+        Self { before: Cell::new(None) }
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.before.get().is_some()
+    }
+
+    /// Lets others go first. False: the thread had stepped back already, or the system refuses.
+    pub(super) fn step_back(&self) -> bool {
+        if self.is_behind() {
+            return false;
+        }
+        // On Linux both calls are about the calling thread alone.
+        let Ok(before) = getpriority_process(None) else { return false };
+        let is_done = setpriority_process(None, (before + STEP).min(NICEST)).is_ok();
+        if is_done {
+            self.before.set(Some(before));
+        }
+        is_done
+    }
+
+    /// Undoes that. False: this process may not, for it is not privileged.
+    pub(super) fn step_forward(&self) -> bool {
+        let Some(before) = self.before.get() else { return true };
+        let is_done = setpriority_process(None, before).is_ok();
+        if is_done {
+            self.before.set(None);
+        }
+        is_done
+    }
+}
