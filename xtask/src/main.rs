@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod guests;
+mod java;
 mod progress;
 mod project;
 mod tidy;
@@ -54,6 +55,8 @@ enum Verb {
     Build,
     /// Builds the guest modules only
     Guests,
+    /// Builds the library for Java programs with its sample, and tests it; skipped without a JDK
+    Java,
     /// Runs the benchmark; its arguments are passed on
     Bench {
         /// Arguments of the benchmark; `-- --help` lists them
@@ -103,6 +106,7 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
             tools::provide_target(&project, progress)?;
             guests::build(&project, progress)
         }
+        Verb::Java => java::check(&project, progress),
         Verb::Bench { arguments } => bench::run(&project, progress, &arguments),
         Verb::Fuzz { target, runs, keep } => fuzz::run(&project, progress, target.as_deref(), runs, keep),
         Verb::Tidy => progress.step("tidy", "the repository's own rules", || tidy::check(&project)),

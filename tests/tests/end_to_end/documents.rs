@@ -18,7 +18,7 @@ const HOST: &str =
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
 
 /// Every command, and what runs it.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: &[(&str, &str)] = &[
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
@@ -28,6 +28,16 @@ const COMMANDS: [(&str, &str); 18] = [
     ("cargo xtask tidy", "a step of cargo xtask test"),
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
+    ("cargo xtask java", "a step of cargo xtask test"),
+    ("target/release/gateway samples/java_remote/gateway.json", "java_remote.rs"),
+    (
+        "java -cp target/java/sandgate-remote.jar:target/java/samples Annotate /tmp/java_remote.control",
+        "java_remote.rs",
+    ),
+    (
+        "java -cp target/java/sandgate-remote.jar Site.java /tmp/site.control",
+        "java_remote.rs, with another name",
+    ),
     ("cargo build --release --target wasm32-wasip2", "the_module_in_the_readme_builds_and_works"),
     (
         "cargo build --manifest-path guest-modules/rust/Cargo.toml --release --target wasm32-wasip2 --package annotate",

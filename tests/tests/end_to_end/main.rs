@@ -19,6 +19,7 @@ mod full_disk;
 mod golden;
 mod hostile_gateway;
 mod hostile_host;
+mod java_remote;
 mod launch;
 mod repeated_create;
 mod restart;
