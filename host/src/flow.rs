@@ -50,7 +50,7 @@ counters! {
     quarantines,
     /// Messages that were given up, because they ended too many instances.
     dead,
-    /// Verdicts that the gateway had no room for.
+    /// Verdicts that were not made, because too many waited, or that the gateway had no room for.
     verdicts_dropped,
 }
 

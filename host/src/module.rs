@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::imports;
 use crate::limits::{Exceeded, Limits};
 use crate::sandbox::Guest;
+use crate::verdict::Places;
 
 /// The first bytes of every WebAssembly binary.
 const MAGIC: &[u8] = b"\0asm";
@@ -31,6 +32,8 @@ pub struct Module {
     /// Present when the component exports `timer-handler`.
     pub(crate) on_timer: Option<ComponentExportIndex>,
     pub(crate) origin: Arc<Origin>,
+    /// Where in its source it has failed.
+    pub(crate) places: Arc<Places>,
 }
 
 /// Where a module came from.
@@ -147,7 +150,7 @@ impl Module {
         let on_timer = component
             .get_export_index(None, TIMER_HANDLER)
             .and_then(|interface| component.get_export_index(Some(&interface), "on-timer"));
-        Ok(Self { engine: engine.clone(), instances, on_timer, origin })
+        Ok(Self { engine: engine.clone(), instances, on_timer, origin, places: Arc::default() })
     }
 
     /// The file that it was loaded from.
@@ -166,6 +169,9 @@ impl Module {
     pub(crate) fn read_again(&self) -> Option<Vec<u8>> {
         let mut binary = Vec::new();
         let file = File::open(&self.origin.path).ok()?;
+        if file.metadata().ok()?.len() != self.origin.size {
+            return None;
+        }
         file.take(self.origin.size + 1).read_to_end(&mut binary).ok()?;
         (hexadecimal(&Sha256::digest(&binary)) == self.origin.digest).then_some(binary)
     }

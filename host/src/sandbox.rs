@@ -234,4 +234,4 @@ fn ticks(left: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -256,3 +256,6 @@ async fn yield_turn() {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

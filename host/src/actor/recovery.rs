@@ -96,11 +96,15 @@ impl Actor {
             self.tell(failure);
             return Ok(());
         }
-        let (tell, told) = oneshot::channel();
+        let (tell, mut told) = oneshot::channel();
         self.report(failure, move |verdict| drop(tell.send(verdict.to_json())));
         let sequence = incoming_sequence(self.current.as_ref());
-        // Without a verdict, because too many were under way, the message is given up all the same.
-        let verdict = told.await.unwrap_or_default();
+        let verdict = loop {
+            if let Some(verdict) = self.unless_asked_to_end(&mut told).await? {
+                // Without a verdict, because too many were under way, the message is given up all the same.
+                break verdict.unwrap_or_default();
+            }
+        };
         self.send(lane, Parcel::dead_letter(sequence, verdict.into())).await?;
         self.blueprint.flow.dead.add();
         self.done_with_current();
@@ -252,11 +256,14 @@ fn submit(
     then: impl FnOnce(&Verdict) + Send + 'static,
 ) {
     let (module, archive) = (blueprint.label.clone(), blueprint.archive.clone());
-    blueprint.reporter.submit(*fault.post_mortem, blueprint.module.clone(), context, move |verdict| {
+    let then = move |verdict: Verdict| {
         tracing::error!(module = &*module, "{}", verdict.summary);
         archive.iter().for_each(|archive| archive.keep(&verdict));
         then(&verdict);
-    });
+    };
+    if !blueprint.reporter.submit(*fault.post_mortem, blueprint.module.clone(), context, then) {
+        blueprint.flow.verdicts_dropped.add();
+    }
 }
 
 fn incoming_sequence(incoming: Option<&Incoming>) -> u64 {

@@ -1,7 +1,7 @@
 //! Instances of real modules.
 
 use std::path::Path;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 
 use bytes::Bytes;
 use sandgate_wire::{Channel, MemoryChannel};
@@ -11,13 +11,13 @@ use super::*;
 use crate::engine::Code;
 use crate::flow::Flow;
 use crate::port::Port;
-use crate::verdict::{MessageRecord, Reporter, VerdictContext};
+use crate::verdict::{MessageRecord, Reporter, Verdict, VerdictContext};
 
 const LONG: Duration = Duration::from_secs(20);
 
 /// What sandboxes need around them.
-struct Scene {
-    runtime: Runtime,
+pub(crate) struct Scene {
+    pub(crate) runtime: Runtime,
     engine: Engine,
     /// The gateway's end, held: without it the channel is closed.
     _gateway: MemoryChannel,
@@ -26,7 +26,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (host, gateway) = MemoryChannel::pair(1 << 16);
         Self {
             runtime: Runtime::new().unwrap(),
@@ -37,7 +37,7 @@ impl Scene {
         }
     }
 
-    fn module(&self, guest: &str, limits: &Limits) -> Module {
+    pub(crate) fn module(&self, guest: &str, limits: &Limits) -> Module {
         let guests = match std::env::var_os("SANDGATE_GUESTS") {
             Some(guests) => guests.into(),
             None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests"),
@@ -46,7 +46,7 @@ impl Scene {
             .unwrap()
     }
 
-    fn sandbox(&self, module: &Module, limits: Limits) -> Sandbox {
+    pub(crate) fn sandbox(&self, module: &Module, limits: Limits) -> Sandbox {
         let outlet = Outlet::new(self.flow.clone());
         let timers = Timers::new(self.runtime.handle().clone(), limits.max_timers);
         let mut sandbox = Sandbox::new(module, "m".into(), limits, outlet, timers).unwrap();
@@ -132,54 +132,59 @@ fn a_message_that_finds_no_room_ends_the_instance() {
 }
 
 #[test]
-fn the_reporter_makes_verdicts_and_counts_what_it_has_no_room_for() {
+fn the_reporter_makes_verdicts_lets_modules_take_turns_and_has_so_much_room_for_each() {
     let scene = Scene::new();
     let limits = Limits::default();
     let module = scene.module("trap_receive", &limits);
     let provoking = message("trap");
     let fault = scene.sandbox(&module, limits).receive(&provoking, None, 1).unwrap_err();
-    let context = |frame: &Bytes| VerdictContext {
-        module: "m".into(),
-        arguments: "null".into(),
-        message: Some(MessageRecord { frame: frame.clone(), sequence: Some(3), source: None, attempt: 1 }),
-        timer: None,
-        kills: 2,
-    };
     let reporter = Reporter::start().unwrap();
     let (tell, told) = channel();
-    let (release, gate) = channel::<()>();
-    let first = tell.clone();
-    let then = move |verdict| {
-        first.send(verdict).unwrap();
-        // The reporter is busy until the test lets it go on.
-        let _ = gate.recv();
+    let submit = |name: &str, frame: &Bytes| {
+        let message = MessageRecord { frame: frame.clone(), sequence: Some(3), source: None, attempt: 1 };
+        let context = VerdictContext {
+            module: name.into(),
+            arguments: "null".into(),
+            message: Some(message),
+            timer: None,
+            kills: 2,
+        };
+        let tell = tell.clone();
+        let then = move |verdict| tell.send(verdict).unwrap();
+        reporter.submit((*fault.post_mortem).clone(), module.clone(), context, then)
     };
-    let post_mortem = *fault.post_mortem;
-    reporter.submit(post_mortem.clone(), module.clone(), context(provoking.frame()), then);
-    let verdict = told.recv_timeout(LONG).unwrap();
+    assert!(submit("m", provoking.frame()));
+    let verdict: Verdict = told.recv_timeout(LONG).unwrap();
     assert_eq!((verdict.module.as_str(), verdict.sequence, verdict.kills), ("m", Some(3), 2));
     assert_eq!(verdict.message.unwrap().message().unwrap(), provoking);
 
-    // Too many bytes, and then too many pieces.
-    let large = Message::new::<&str, &str>(&[], vec![0; 30 << 20]).unwrap();
-    for _ in 0..4 {
-        reporter.submit(post_mortem.clone(), module.clone(), context(large.frame()), drop);
-    }
-    assert_eq!(reporter.dropped(), 2, "two of 30 MiB fit");
-    for _ in 0..100 {
-        reporter.submit(post_mortem.clone(), module.clone(), context(provoking.frame()), drop);
-    }
-    assert_eq!(reporter.dropped(), 2 + 100 - 62);
+    // From here on it is busy until the test lets it go on.
+    let release = hold(&reporter, *fault.post_mortem.clone(), &module);
+    let accepted =
+        |count: usize, name: &str, frame: &Bytes| (0..count).filter(|_| submit(name, frame)).count();
+    let large = Message::new::<&str, &str>(&[], vec![0; 10 << 20]).unwrap();
+    assert_eq!(accepted(3, "large", large.frame()), 1, "two have more bytes than are for one module");
+    assert_eq!(accepted(100, "loud", provoking.frame()), 8);
+    assert_eq!(accepted(1, "quiet", provoking.frame()), 1);
+    let all = (0..100).map(|n| accepted(8, &n.to_string(), provoking.frame())).sum::<usize>();
+    assert_eq!(all, 64 - 10, "there is room for so many together");
     drop(release);
-    // What waits is made still, and then the thread goes on.
-    loop {
-        let (dropped, tell) = (reporter.dropped(), tell.clone());
-        let last = move |verdict| tell.send(verdict).unwrap();
-        reporter.submit(post_mortem.clone(), module.clone(), context(provoking.frame()), last);
-        if reporter.dropped() == dropped {
-            break;
-        }
-        std::thread::yield_now();
-    }
+    let order: Vec<_> = (0..64).map(|_| told.recv_timeout(LONG).unwrap().module).collect();
+    assert_eq!(order[..4], ["large", "loud", "quiet", "0"]);
+    // And then it goes on.
+    assert!(submit("m", provoking.frame()));
     told.recv_timeout(LONG).unwrap();
+}
+
+/// Keeps a reporter busy until the sender is dropped.
+pub(crate) fn hold(reporter: &Reporter, post_mortem: PostMortem, module: &Module) -> Sender<()> {
+    let (release, gate) = channel::<()>();
+    let (begin, begun) = channel();
+    let then = move |_| {
+        begin.send(()).unwrap();
+        let _ = gate.recv();
+    };
+    assert!(reporter.submit(post_mortem, module.clone(), VerdictContext::default(), then));
+    begun.recv_timeout(LONG).unwrap();
+    release
 }

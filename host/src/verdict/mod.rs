@@ -5,11 +5,11 @@
 
 mod archive;
 mod message;
+mod places;
 mod reporter;
 mod symbols;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub use reporter::Reporter;
 use crate::call::Call;
 use crate::fault::{FaultKind, PostMortem, Sentence, function_name, panic_runtime};
 use crate::module::Module;
-use symbols::Symbols;
+pub(crate) use places::Places;
 
 /// The version of the document. A reader refuses a greater one.
 const VERSION: u32 = 1;
@@ -160,28 +160,22 @@ impl PostMortem {
     }
 
     fn located_frames(&self, module: &Module) -> Vec<Frame> {
-        // The file may have been replaced since it was loaded: then its lines would be lies.
-        let binary = module.read_again().unwrap_or_default();
-        let symbols = unless_it_panics(|| Symbols::parse(&binary));
+        let offsets = self.frames().iter().filter_map(wasmtime::FrameInfo::module_offset);
+        let places = module.places.find(offsets, || module.read_again());
         let located = |frame: &wasmtime::FrameInfo| {
             let offset = frame.module_offset();
-            let place = offset.and_then(|offset| unless_it_panics(|| symbols.as_ref()?.locate(offset)));
+            let place = offset.and_then(|offset| places.get(&offset)?.as_ref());
             Frame {
                 function: cut(function_name(frame)),
                 core_module: frame.module().name().map(|name| cut(name.to_owned())),
                 offset: offset.map(|offset| offset as u64),
-                line: place.as_ref().and_then(|place| place.line),
-                column: place.as_ref().and_then(|place| place.column),
-                file: place.map(|place| cut(place.file)),
+                line: place.and_then(|place| place.line),
+                column: place.and_then(|place| place.column),
+                file: place.map(|place| place.file.clone()),
             }
         };
         self.frames().iter().map(located).collect()
     }
-}
-
-/// What reads a stranger's line tables may stumble over them; the verdict is made all the same.
-fn unless_it_panics<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }
 
 fn cut(mut name: String) -> String {

@@ -4,6 +4,7 @@
 //! recursion, and larger ones than some bound are left alone. Functions are named by Wasmtime, from the name
 //! section.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use gimli::{EndianSlice, LittleEndian};
@@ -33,6 +34,8 @@ struct CoreModule<'a> {
     /// The bytes of its code section in the component. DWARF counts from its beginning.
     code: Range<usize>,
     sections: Vec<(&'a str, &'a [u8])>,
+    /// Its line tables, once they have been asked for: none that can be read.
+    lines: OnceCell<Option<addr2line::Context<Reader<'a>>>>,
 }
 
 impl<'a> Symbols<'a> {
@@ -70,21 +73,25 @@ impl<'a> Symbols<'a> {
     }
 }
 
-impl CoreModule<'_> {
+impl<'a> CoreModule<'a> {
     fn locate(&self, offset: usize) -> Option<Location> {
-        let size: usize = self.sections.iter().map(|(_, data)| data.len()).sum();
-        if size > DWARF_MAX || self.section(".debug_line").len() > LINES_MAX {
-            return None;
-        }
-        let section = |id: gimli::SectionId| -> Result<Reader<'_>, gimli::Error> {
-            Ok(EndianSlice::new(self.section(id.name()), LittleEndian))
-        };
-        let lines = addr2line::Context::from_dwarf(gimli::Dwarf::load(section).ok()?).ok()?;
+        let lines = self.lines.get_or_init(|| self.read_lines()).as_ref()?;
         let found = lines.find_location((offset - self.code.start) as u64).ok()??;
         Some(Location { file: found.file?.to_owned(), line: found.line, column: found.column })
     }
 
-    fn section(&self, name: &str) -> &[u8] {
+    fn read_lines(&self) -> Option<addr2line::Context<Reader<'a>>> {
+        let size: usize = self.sections.iter().map(|(_, data)| data.len()).sum();
+        if size > DWARF_MAX || self.section(".debug_line").len() > LINES_MAX {
+            return None;
+        }
+        let section = |id: gimli::SectionId| -> Result<Reader<'a>, gimli::Error> {
+            Ok(EndianSlice::new(self.section(id.name()), LittleEndian))
+        };
+        addr2line::Context::from_dwarf(gimli::Dwarf::load(section).ok()?).ok()
+    }
+
+    fn section(&self, name: &str) -> &'a [u8] {
         self.sections.iter().find(|(own, _)| *own == name).map_or(&[], |(_, data)| data)
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn leak_slowly() -> Tenant {
         .arguments("1048576")
         .when(super::When::Received("misbehave", 32))
         .limit("max-memory-size=16MiB")
-        .stopped_by("recycled before `max-memory-size`, where a soft limit is set")
+        .stopped_by("`max-memory-size`; where a soft limit is set it is recycled before")
         .ended(&["`receive`", "max-memory-size of 16 MiB"])
 }
 

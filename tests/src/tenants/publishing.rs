@@ -56,3 +56,7 @@ pub(super) fn forge_properties() -> Tenant {
     tenant("Publishes a message with properties that claim another source")
         .stopped_by("nothing: they are text; the source is what the gateway knows")
 }
+
+pub(super) fn tell_source() -> Tenant {
+    tenant("Does what it should: publishes what it receives, with who is said to have published it")
+}

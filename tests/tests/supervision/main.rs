@@ -16,3 +16,4 @@ mod loading;
 mod many;
 mod quarantine;
 mod recycling;
+mod sources;
