@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use thiserror::Error;
 use wasmtime::component::Component;
 use wasmtime::{
-    Cache, CacheConfig, Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+    Cache, CacheConfig, Config, Enabled, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
     WasmBacktraceDetails,
 };
 
@@ -20,6 +20,9 @@ use crate::workers::{TICK, Workers};
 const FRAMES_MAX: usize = 32;
 /// Instances that the pool holds at most; a module takes one.
 const POOL_INSTANCES: u32 = 1000;
+/// What a place in the pool keeps of the memory and of the table that were in it, in bytes.
+const KEPT_MEMORY: usize = 1 << 20;
+const KEPT_TABLE: usize = 64 << 10;
 /// What the limits `max-instances`, `max-memories`, `max-tables` and `max-table-elements` can be at most.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 128;
 const MEMORIES_PER_COMPONENT: u32 = 16;
@@ -206,7 +209,11 @@ fn pool() -> PoolingAllocationConfig {
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_memories_per_module(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
-        .max_tables_per_module(TABLES_PER_COMPONENT);
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        // A module that is created anew finds its memory there: that spares taking it away and a fault for each page.
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(KEPT_MEMORY)
+        .table_keep_resident(KEPT_TABLE);
     pool
 }
 

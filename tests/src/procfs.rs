@@ -57,6 +57,17 @@ impl Drop for Stray {
     }
 }
 
+/// The memory that a process has in use, in bytes.
+///
+/// # Panics
+/// There is no such process.
+#[must_use]
+pub fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
 /// The processes whose parent is this one.
 #[must_use]
 pub fn children(parent: u32) -> Vec<u32> {

@@ -82,7 +82,7 @@ impl Blueprint {
             };
             if tell_created.send(Ok(())).is_ok() {
                 let ending = actor.run().await;
-                actor.instance.report(&label);
+                actor.instance.iter().for_each(|instance| instance.report(&label));
                 drop(actor);
                 // Nobody listens when the handle was dropped.
                 let _ = tell_ended.send(ending);

@@ -63,7 +63,8 @@ struct Actor {
     arguments: Arc<str>,
     commands: mpsc::Receiver<Command>,
     health: watch::Sender<Health>,
-    instance: Instance,
+    /// None while a module that has failed waits to be created anew.
+    instance: Option<Instance>,
     /// Present from Start on.
     port: Option<Port>,
     /// The timer that is being handled.
@@ -99,7 +100,7 @@ impl Actor {
             arguments,
             commands,
             health,
-            instance,
+            instance: Some(instance),
             port: None,
             timer: None,
             current: None,
@@ -143,13 +144,13 @@ impl Actor {
             if let Poll::Ready(command) = self.commands.poll_recv(context) {
                 return Poll::Ready(Event::Command(command));
             }
-            let Some(port) = &self.port else { return Poll::Pending };
-            if self.instance.poll_worn_out(context, &self.blueprint.recycle).is_ready() {
+            let (Some(port), Some(instance)) = (&self.port, &mut self.instance) else { return Poll::Pending };
+            if instance.poll_worn_out(context, &self.blueprint.recycle).is_ready() {
                 return Poll::Ready(Event::Recycle);
             }
             for timers in [self.timer_first, !self.timer_first] {
                 if timers {
-                    if let Poll::Ready(timer) = self.instance.timers.poll_due(context) {
+                    if let Poll::Ready(timer) = instance.timers.poll_due(context) {
                         self.timer_first = false;
                         return Poll::Ready(Event::Timer(timer));
                     }
@@ -166,12 +167,13 @@ impl Actor {
 
     fn start(&mut self, port: Port) -> Result<(), Failure> {
         self.port = Some(port.clone());
-        self.instance.start(port)
+        self.instance.as_mut().map_or(Ok(()), |instance| instance.start(port))
     }
 
     fn on_timer(&mut self, timer: u64) -> Result<(), Failure> {
+        let Some(instance) = &mut self.instance else { return Ok(()) };
         self.timer = Some(timer);
-        self.instance.on_timer(timer)?;
+        instance.on_timer(timer)?;
         self.timer = None;
         Ok(())
     }
@@ -193,7 +195,8 @@ impl Actor {
         };
         flow.received.add();
         let incoming = self.current.insert(incoming);
-        let answer = self.instance.receive(&message, incoming)?;
+        let Some(instance) = &mut self.instance else { return Ok(()) };
+        let answer = instance.receive(&message, incoming)?;
         // An error says that the message was no use to the module. It is handled all the same.
         if let Err(reason) = answer {
             flow.failed.add();
@@ -234,7 +237,7 @@ impl Actor {
                 _ => break Ok(()),
             }
         };
-        match drained.and_then(|()| self.instance.destroy()) {
+        match drained.and_then(|()| self.instance.as_mut().map_or(Ok(()), Instance::destroy)) {
             Ok(()) => Ok(()),
             Err(failure) => {
                 self.tell(failure);

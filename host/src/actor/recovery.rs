@@ -34,6 +34,7 @@ impl Actor {
     /// one did not finish; again, if that fails too. Ends where V1's channel leaves it to the gateway.
     pub(super) async fn recover(&mut self, mut failure: Failure) -> Result<(), End> {
         loop {
+            self.forget_instance();
             let lane = match &self.port {
                 Some(Port::Link(lane)) => lane.clone(),
                 _ => {
@@ -58,9 +59,10 @@ impl Actor {
     pub(super) fn recycle(&mut self) -> Result<(), Failure> {
         self.blueprint.flow.recycled.add();
         tracing::debug!(module = &*self.blueprint.label, "recycled");
-        if let Err(failure) = self.instance.destroy() {
+        if let Some(Err(failure)) = self.instance.as_mut().map(Instance::destroy) {
             self.tell(failure);
         }
+        self.forget_instance();
         self.replace()
     }
 
@@ -71,11 +73,20 @@ impl Actor {
         self.recycle()
     }
 
-    /// Forgets the instance, and gives the message that it had in hand to a new one.
+    /// Gives back what the instance has: at once, for it may be long until there is another, and as a task of its own,
+    /// for the message that it did not finish shall not wait for that.
+    fn forget_instance(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            let workers = self.blueprint.module.engine.workers();
+            workers.spawn(async move { drop(instance) }).detach();
+        }
+    }
+
+    /// Makes an instance, and gives it the message that the one before had in hand.
     fn replace(&mut self) -> Result<(), Failure> {
-        self.instance = Instance::create(&self.blueprint, &self.arguments)?;
+        let instance = self.instance.insert(Instance::create(&self.blueprint, &self.arguments)?);
         let Some(port) = self.port.clone() else { return Ok(()) };
-        self.instance.start(port)?;
+        instance.start(port)?;
         match self.current.take() {
             Some(incoming) => self.receive(incoming),
             None => Ok(()),

@@ -161,7 +161,7 @@ pub(super) fn trap_first_attempt() -> Tenant {
 pub(super) fn trap_timed() -> Tenant {
     tenant("Publishes the time and then traps on a message that it gets for the first time")
         .stopped_by("its own trap")
-        .ended(&["trapped in `receive`", "this module traps on a first attempt"])
+        .ended(&["trapped in `receive`", "wasm `unreachable` instruction executed"])
 }
 
 pub(super) fn poison() -> Tenant {

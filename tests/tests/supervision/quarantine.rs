@@ -6,7 +6,8 @@ use sandgate_tests::config::attached;
 use sandgate_tests::ends::{Ends, around};
 use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::process::Process;
-use sandgate_tests::programs::{command, program, running_gateway_with};
+use sandgate_tests::procfs::resident;
+use sandgate_tests::programs::{command, program, running_gateway, running_gateway_with};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::until;
 use serde_json::{Value, json};
@@ -69,4 +70,18 @@ fn a_quarantined_module_stops_nobody_and_is_revived_by_another_configuration() {
     fragile(&scratch, 1000).write(&scratch);
     host.hang_up();
     ends.expect_numbers(1..=3);
+}
+
+#[test]
+fn a_quarantined_module_holds_none_of_the_memory_that_it_had() {
+    let scratch = Scratch::new();
+    let more = json!({"restart": {"max": 0}, "limits": {"max-memory-size": "256MiB"}});
+    let host = HostConfiguration::new().module("middle", &scratch.id("middle"), "fixtures/grow_slowly", more);
+    let host = host.start(&scratch);
+    let before = resident(host.pid());
+    let gateway = running_gateway(&scratch, &around(&scratch, attached(&scratch.id("middle")), Value::Null));
+    let ends = Ends::attach(&scratch);
+    ends.send(&[("misbehave", "1")], b"");
+    gateway.wait_for_line_with(&["quarantined", "module=\"middle\""]);
+    until("most of 256 MiB given back", || resident(host.pid()) < before + (64 << 20));
 }
