@@ -20,6 +20,9 @@ use crate::dead_letters::DeadLetters;
 
 /// Messages that are taken from the inbox at a time.
 const BATCH: usize = 64;
+/// What a host has sent is handled in turns of so much, so that one that sends without end delays the others' messages
+/// by some microseconds only.
+pub(super) const TURN: u32 = 32;
 
 /// Carries messages from the inbox to the lane until the inbox is closed and everything is settled.
 pub(super) async fn outbound(
@@ -141,7 +144,7 @@ struct Bursts {
 impl Inbound<'_> {
     /// Ends when the lane is closed or, after [`Inbound::finish`], empty.
     pub(super) async fn run(&self) {
-        let mut bursts = Bursts::default();
+        let (mut bursts, mut left) = (Bursts::default(), TURN);
         let next = || {
             poll_fn(|context| match self.lane.poll_recv(context) {
                 Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
@@ -150,6 +153,11 @@ impl Inbound<'_> {
         };
         while let Ok(arrival) = next().await {
             self.handle(arrival, &mut bursts).await;
+            left -= 1;
+            if left == 0 {
+                left = TURN;
+                tokio::task::yield_now().await;
+            }
         }
     }
 

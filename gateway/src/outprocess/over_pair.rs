@@ -11,6 +11,7 @@ use sandgate_wire::{Channel, Message};
 use tracing::warn;
 
 use super::backlog::Backlog;
+use super::over_link::TURN;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 
@@ -62,7 +63,7 @@ pub(super) struct Inbound {
 impl Inbound {
     /// Publishes what the host sends until the channel is closed or, after [`Inbound::finish`], empty.
     pub(super) async fn run(&self, channel: &dyn Channel, publisher: &Publisher) {
-        let mut burst = Burst::default();
+        let (mut burst, mut left) = (Burst::default(), TURN);
         let next = || {
             poll_fn(|context| match channel.poll_recv(context) {
                 Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
@@ -82,6 +83,11 @@ impl Inbound {
                 }
             }
             self.handled.fetch_add(1, Ordering::Relaxed);
+            left -= 1;
+            if left == 0 {
+                left = TURN;
+                tokio::task::yield_now().await;
+            }
         }
     }
 

@@ -22,8 +22,8 @@ const BUFFER: usize = 64 << 10;
 /// Frames from this payload on are read into memory of their own, which is not copied again.
 const LARGE: usize = 16 << 10;
 
-/// Bytes after which the writer gets a turn.
-const TURN: usize = 256 << 10;
+/// Bytes after which others get a turn: the writer, and other connections.
+const TURN: usize = 64 << 10;
 
 pub(super) struct Reader<'a> {
     half: ReadHalf<'a>,
