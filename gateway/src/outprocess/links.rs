@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
+use super::suspects::{Suspects, Turn};
+
 /// How long a host may take to connect, to greet, and a launched one to appear.
 const JOIN: Duration = Duration::from_secs(2);
 /// The wait before a dropped connection is made again; longer when the last one did not hold.
@@ -60,6 +62,7 @@ struct Host {
     state: watch::Sender<LinkState>,
     /// Who is told of a lane's signals.
     proxies: Mutex<HashMap<(u32, u32), mpsc::Sender<Signal>>>,
+    suspects: Arc<Suspects>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -219,6 +222,7 @@ impl Host {
             lanes: Lanes::new(),
             state: watch::channel(LinkState::Connecting).0,
             proxies: Mutex::default(),
+            suspects: Suspects::new(),
             task: Mutex::default(),
         }
     }
@@ -267,6 +271,11 @@ impl Place {
     /// How the link is.
     pub(super) fn state(&self) -> watch::Receiver<LinkState> {
         self.link.host.state.subscribe()
+    }
+
+    /// The module's turn among those that have messages out at the host.
+    pub(super) fn turn(&self) -> Turn {
+        self.link.host.suspects.turn()
     }
 
     /// Says something to the host. False when there is no room for it.

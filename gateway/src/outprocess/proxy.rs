@@ -78,6 +78,7 @@ impl<C: Connector> Module for Proxy<C> {
                 status,
                 stop,
                 backlog: Backlog::default(),
+                bereaved: false,
                 tally: Tally::default(),
             };
             running.attach_until_stopped(&mut inbox).await;
@@ -102,6 +103,8 @@ pub(super) struct Running<C> {
     pub(super) stop: CancellationToken,
     /// Taken from the inbox and not done with; the next host gets it first.
     pub(super) backlog: Backlog,
+    /// The host before died, or hung.
+    pub(super) bereaved: bool,
     pub(super) tally: Tally,
 }
 
