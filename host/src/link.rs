@@ -17,6 +17,7 @@ use std::{env, fs};
 use sandgate_wire::link::{
     Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, Side, Signal, Versions, carry, greet,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -184,14 +185,15 @@ impl LinkServer {
         let mine = Greeting::ours(self.shared.instance);
         let agreed = match timeout(patience, greet(&mut stream, &mine)).await {
             Ok(Ok(agreed)) => agreed,
-            // One that only looks whether somebody is here says nothing.
-            Ok(Err(LinkError::Closed)) => return false,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "a peer at the host link was refused");
-                return false;
-            }
-            Err(_) => {
-                tracing::warn!("a peer at the host link did not greet in time");
+            failed => {
+                match failed {
+                    // One that only looks whether somebody is here says nothing.
+                    Ok(Ok(_) | Err(LinkError::Closed)) => {}
+                    Ok(Err(error)) => tracing::warn!(%error, "a peer at the host link was refused"),
+                    Err(_) => tracing::warn!("a peer at the host link did not greet in time"),
+                }
+                // Of an inherited descriptor this process has another copy, which would keep it open.
+                let _ = stream.shutdown().await;
                 return false;
             }
         };
@@ -392,7 +394,7 @@ mod tests {
                     greet(&mut gateway, &hello).await.unwrap_err();
                 }
                 1 => {}
-                _ => drop(tokio::io::AsyncWriteExt::write_all(&mut gateway, &[7; 100]).await),
+                _ => drop(gateway.write_all(&[7; 100]).await),
             }
             drop(gateway);
             while seat.offer().is_some() {

@@ -1,5 +1,7 @@
 //! The host link's way through a proxy, with a host that the test plays over a socket pair.
 
+mod skew;
+
 use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

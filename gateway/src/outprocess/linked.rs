@@ -269,7 +269,9 @@ impl Watch<'_> {
                 self.presence.leave();
                 self.status.set(State::Quarantined, detail);
             }
-            _ => return Some(Ended::Failed),
+            HostState::Ended => return Some(Ended::Failed),
+            // A newer host says it, and can do without being understood.
+            HostState::Other(_) => {}
         }
         None
     }

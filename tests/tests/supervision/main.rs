@@ -15,3 +15,4 @@ mod hosts;
 mod many;
 mod quarantine;
 mod recycling;
+mod skew;
