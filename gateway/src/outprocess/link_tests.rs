@@ -1,5 +1,6 @@
 //! The host link's way through a proxy, with a host that the test plays over a socket pair.
 
+mod reconnect;
 mod skew;
 
 use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};

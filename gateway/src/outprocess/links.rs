@@ -1,8 +1,8 @@
 //! The gateway's ends of host links: one for each host process, shared by the proxies of its modules.
 //!
 //! A link outlives its connections. When one is dropped while both processes live, it is made again and the
-//! lanes go on where they were. It ends when the host refuses a connection, which is what the socket of a
-//! dead process does, when the host says nothing for too long, or when its only connection was inherited.
+//! lanes go on where they were. It ends when a connection is refused, which is what the socket of a dead
+//! process does, when the host says nothing for too long, or when its only connection was inherited.
 
 use std::collections::HashMap;
 use std::io;
@@ -204,6 +204,7 @@ impl Links {
                 return None;
             }
         };
+        debug!(host = %agreed.peer, "the launched host has greeted");
         let link = self.register(agreed.peer);
         link.host.state.send_replace(LinkState::Connected);
         let host = Arc::downgrade(&link.host);
@@ -257,6 +258,13 @@ impl Drop for Host {
 }
 
 impl HostLink {
+    /// Completes when the host has said nothing for too long; never, if it has gone.
+    pub(super) async fn hangs(&self) {
+        let mut state = self.host.state.subscribe();
+        // The sender is among what this holds.
+        let _ = state.wait_for(|state| *state == LinkState::Silent).await;
+    }
+
     /// Puts a module on the link.
     pub(super) fn open(&self, module: u32, epoch: u32, window: Window) -> Place {
         let (sender, signals) = mpsc::channel(SIGNALS);
@@ -300,6 +308,13 @@ async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greet
         let connected = timeout(JOIN, connect(&address, instance, &mine)).await;
         let (stream, agreed) = match connected {
             Ok(Ok(connection)) => connection,
+            // The host lives: it was cut off in the midst of the greeting, or is overrun with connections.
+            Ok(Err(error)) if !is_final(&error) => {
+                bad += 1;
+                debug!(%error, "host link not made; it is tried again");
+                sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
+                continue;
+            }
             Ok(Err(error)) => break error,
             Err(_) => break LinkError::Silent(JOIN),
         };
@@ -320,6 +335,18 @@ async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greet
         sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
     };
     finish(&host, &reason, !reached && leads_nowhere(&reason));
+}
+
+/// Whether a connection that was not made says that there is no such host any more, or none to talk to.
+fn is_final(reason: &LinkError) -> bool {
+    match reason {
+        LinkError::Closed => false,
+        LinkError::Broken(error) => {
+            use io::ErrorKind::{AddrInUse, ConnectionRefused};
+            matches!(error.kind(), ConnectionRefused | AddrInUse) || leads_nowhere(reason)
+        }
+        _ => true,
+    }
 }
 
 /// Whether no host can ever have listened at the address, as far as this process can see.
