@@ -90,8 +90,11 @@ impl<'a> Script<'a> {
             9 => Signal::Start { module, epoch },
             10 => Signal::Close { module, epoch },
             11 => {
+                let byte = self.byte();
                 let states = [State::Running, State::Restarting, State::Quarantined, State::Ended];
-                let state = states[usize::from(self.byte() % 4)];
+                // Mostly one of these, for the corpus's sake by the same bytes as ever.
+                let known = states[usize::from(byte % 4)];
+                let state = if byte < 128 { known } else { State::Other(byte) };
                 Signal::State { module, epoch, state, detail: self.text() }
             }
             12 => Signal::Statistics { module, epoch, json: self.text() },

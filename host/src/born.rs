@@ -58,7 +58,7 @@ impl Birth {
     }
 
     /// The host link: the one that this process was given, or one that gateways can connect to. The future
-    /// completes when the given one has ended.
+    /// completes when the given one has ended, after a gateway has greeted on it.
     pub fn link(&mut self, unwanted: bool) -> Result<(Option<LinkServer>, impl Future<Output = ()> + use<>)> {
         let (server, serving) = match self.link.take() {
             _ if unwanted => (None, None),

@@ -5,9 +5,11 @@
 //! own and tells the address with its Replies.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, fs};
@@ -15,6 +17,7 @@ use std::{env, fs};
 use sandgate_wire::link::{
     Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, Side, Signal, Versions, carry, greet,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -22,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::flow::Flow;
 
-/// How long a peer may take to greet.
+/// How long a peer that has connected may take to greet.
 const GREETING: Duration = Duration::from_secs(2);
 /// Signals that wait for a session, and for the dispatcher.
 const SIGNALS: usize = 64;
@@ -49,6 +52,8 @@ struct Shared {
     /// Where gateways connect; none where the one gateway is connected already.
     address: Option<String>,
     directory: Option<PathBuf>,
+    /// The connection that this process was started with is of no use.
+    useless: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -57,7 +62,7 @@ struct State {
     /// By the module's number on the link.
     seats: Vec<mpsc::Sender<LinkEvent>>,
     gateways: HashMap<Instance, Gateway>,
-    accounts: HashMap<u32, Account>,
+    accounts: HashMap<u32, Arc<Account>>,
 }
 
 struct Gateway {
@@ -70,9 +75,12 @@ struct Account {
     flow: Arc<Flow>,
     lanes: Lanes,
     epoch: u32,
-    /// The sum of the counters that were told last.
-    told: Option<u64>,
+    /// The sum of the counters that were told last, or [`NEVER`].
+    told: AtomicU64,
 }
+
+/// Nothing was told yet.
+const NEVER: u64 = u64::MAX;
 
 /// A session's place at the link.
 pub(crate) struct Seat {
@@ -110,19 +118,26 @@ impl LinkServer {
         Ok(server)
     }
 
-    /// Serves the one connection that this process was started with. The future ends with the connection.
+    /// Serves the one connection that this process was started with. The future ends with the connection,
+    /// once a gateway has greeted on it, however late. If that never comes about, because the gateway speaks
+    /// other versions or none, the future never ends, no link is offered, and V1's channels serve it.
     pub fn inherit(stream: UnixStream) -> (Self, impl Future<Output = ()>) {
         let server = Self::new(Instance::random(), None, None);
         tokio::spawn(server.clone().tell_statistics());
         let serving = server.clone();
         (server, async move {
-            serving.serve(stream).await;
+            if !serving.serve(stream, Duration::MAX).await {
+                serving.shared.useless.store(true, Ordering::Relaxed);
+                tracing::warn!("no host link with the gateway that launched this host; V1's channels remain");
+                pending().await
+            }
         })
     }
 
     fn new(instance: Instance, path: Option<PathBuf>, directory: Option<PathBuf>) -> Self {
         let address = path.map(|path| path.to_string_lossy().into_owned());
-        Self { shared: Arc::new(Shared { instance, address, directory, state: Mutex::default() }) }
+        let (useless, state) = (AtomicBool::new(false), Mutex::default());
+        Self { shared: Arc::new(Shared { instance, address, directory, useless, state }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -155,7 +170,7 @@ impl LinkServer {
             match stream.peer_cred() {
                 Ok(peer) if peer.uid() == own || peer.uid() == 0 => {
                     let server = self.clone();
-                    tokio::spawn(async move { server.serve(stream).await });
+                    tokio::spawn(async move { server.serve(stream, GREETING).await });
                 }
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "another user at the host link was refused"),
                 Err(error) => {
@@ -165,15 +180,22 @@ impl LinkServer {
         }
     }
 
-    /// Serves one connection to its end.
-    async fn serve(&self, mut stream: UnixStream) {
+    /// Greets on a connection and serves it to its end. Says false if nothing came of it.
+    async fn serve(&self, mut stream: UnixStream, patience: Duration) -> bool {
         let mine = Greeting::ours(self.shared.instance);
-        let agreed = match timeout(GREETING, greet(&mut stream, &mine)).await {
+        let agreed = match timeout(patience, greet(&mut stream, &mine)).await {
             Ok(Ok(agreed)) => agreed,
-            // One that only looks whether somebody is here says nothing.
-            Ok(Err(LinkError::Closed)) => return,
-            Ok(Err(error)) => return tracing::warn!(%error, "a peer at the host link was refused"),
-            Err(_) => return tracing::warn!("a peer at the host link did not greet in time"),
+            failed => {
+                match failed {
+                    // One that only looks whether somebody is here says nothing.
+                    Ok(Ok(_) | Err(LinkError::Closed)) => {}
+                    Ok(Err(error)) => tracing::warn!(%error, "a peer at the host link was refused"),
+                    Err(_) => tracing::warn!("a peer at the host link did not greet in time"),
+                }
+                // Of an inherited descriptor this process has another copy, which would keep it open.
+                let _ = stream.shutdown().await;
+                return false;
+            }
         };
         let (signals, mut received) = mpsc::channel(SIGNALS);
         let lanes = {
@@ -183,7 +205,8 @@ impl LinkServer {
                 None => {
                     state.gateways.retain(|_, gateway| gateway.is_of_use());
                     if state.gateways.len() >= GATEWAYS_MAX {
-                        return tracing::warn!("too many gateways at the host link; one was refused");
+                        tracing::warn!("too many gateways at the host link; one was refused");
+                        return false;
                     }
                     Lanes::new()
                 }
@@ -194,7 +217,8 @@ impl LinkServer {
             tokio::spawn(async move { carry(stream, &agreed, Side::Host, &lanes, &signals, NO_BEATS).await })
         };
         let gateway = Gateway { lanes: lanes.clone(), connection: carrying.abort_handle() };
-        if let Some(before) = self.lock().gateways.insert(agreed.peer, gateway) {
+        let before = self.lock().gateways.insert(agreed.peer, gateway);
+        if let Some(before) = before {
             // The same gateway has come anew, so its old connection is dead, whether it looks so or not.
             before.connection.abort();
         }
@@ -206,6 +230,7 @@ impl LinkServer {
             Ok(reason) => tracing::debug!(gateway = %agreed.peer, %reason, "host link disconnected"),
             Err(_) => tracing::debug!(gateway = %agreed.peer, "host link replaced"),
         }
+        true
     }
 
     fn dispatch(&self, lanes: &Lanes, signal: Signal) {
@@ -234,10 +259,15 @@ impl LinkServer {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            for (module, account) in &mut self.lock().accounts {
-                account.tell(*module);
-            }
+            self.tell_accounts();
         }
+    }
+
+    fn tell_accounts(&self) {
+        let accounts: Vec<_> =
+            self.lock().accounts.iter().map(|(module, account)| (*module, account.clone())).collect();
+        // Telling wakes the connection's writer, which is not to be done under the lock.
+        accounts.iter().for_each(|(module, account)| account.tell(*module));
     }
 }
 
@@ -249,42 +279,43 @@ impl Gateway {
 }
 
 impl Account {
-    fn tell(&mut self, module: u32) {
-        let sum = Some(self.flow.sum());
-        if sum == self.told {
+    fn tell(&self, module: u32) {
+        let sum = self.flow.sum();
+        if sum == self.told.load(Ordering::Relaxed) {
             return;
         }
         let signal = Signal::Statistics { module, epoch: self.epoch, json: self.flow.to_json() };
         // Said with the next tick, when there was no room.
         if self.lanes.signal(signal).is_ok() {
-            self.told = sum;
+            self.told.store(sum, Ordering::Relaxed);
         }
     }
 }
 
 impl Seat {
-    /// What a Reply says of the link.
-    pub(crate) fn offer(&self) -> Offer {
-        let Shared { instance, address, .. } = &*self.server.shared;
-        Offer {
+    /// What a Reply says of the link, if there is one.
+    pub(crate) fn offer(&self) -> Option<Offer> {
+        let Shared { instance, address, useless, .. } = &*self.server.shared;
+        let offer = Offer {
             versions: Versions::OURS,
             features: Features::OURS,
             host: *instance,
             module: self.module,
             address: address.clone(),
-        }
+        };
+        (!useless.load(Ordering::Relaxed)).then_some(offer)
     }
 
     /// Has the gateway told what the module does.
     pub(crate) fn open_account(&self, flow: Arc<Flow>, lanes: Lanes, epoch: u32) {
-        let account = Account { flow, lanes, epoch, told: None };
-        self.server.lock().accounts.insert(self.module, account);
+        let account = Account { flow, lanes, epoch, told: AtomicU64::new(NEVER) };
+        self.server.lock().accounts.insert(self.module, Arc::new(account));
     }
 
     /// Tells a last time.
     pub(crate) fn close_account(&self) {
         let account = self.server.lock().accounts.remove(&self.module);
-        if let Some(mut account) = account {
+        if let Some(account) = account {
             account.tell(self.module);
         }
     }
@@ -322,5 +353,103 @@ fn sweep(base: &Path) {
         if named && dead(&entry.path()) {
             remove(&entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Wake, Waker};
+
+    use tokio::io::AsyncReadExt;
+    use tokio::task::{JoinHandle, yield_now};
+
+    use super::*;
+
+    const OTHERS: Versions = Versions { oldest: 2, newest: 3 };
+
+    /// A host that was started with a link, and the gateway's end of it.
+    fn born() -> (LinkServer, JoinHandle<()>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (server, serving) = LinkServer::inherit(ours);
+        (server, tokio::spawn(serving), theirs)
+    }
+
+    async fn turns() {
+        for _ in 0..100 {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_launched_host_goes_on_without_a_link_that_its_gateway_does_not_use() {
+        // A gateway of other versions; one that closes the link; one that says something else.
+        for case in 0..3 {
+            let (server, serving, mut gateway) = born();
+            let seat = server.register();
+            assert!(seat.offer().is_some());
+            match case {
+                0 => {
+                    let hello = Greeting { versions: OTHERS, ..Greeting::ours(Instance([1; 16])) };
+                    greet(&mut gateway, &hello).await.unwrap_err();
+                }
+                1 => {}
+                _ => drop(gateway.write_all(&[7; 100]).await),
+            }
+            drop(gateway);
+            while seat.offer().is_some() {
+                yield_now().await;
+            }
+            turns().await;
+            assert!(!serving.is_finished(), "case {case}: the host would end");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_launched_host_waits_for_a_greeting_that_is_late_and_ends_with_its_link() {
+        let (server, serving, mut gateway) = born();
+        let seat = server.register();
+        sleep(Duration::from_secs(3600)).await;
+        greet(&mut gateway, &Greeting::ours(Instance([1; 16]))).await.unwrap();
+        assert!(seat.offer().is_some());
+        drop(gateway);
+        serving.await.unwrap();
+    }
+
+    /// Looks, when it is called, whether the server is locked.
+    struct Looking {
+        server: LinkServer,
+        woken: AtomicUsize,
+        locked: AtomicUsize,
+    }
+
+    impl Wake for Looking {
+        fn wake(self: Arc<Self>) {
+            self.woken.fetch_add(1, Ordering::Relaxed);
+            let locked = self.server.shared.state.try_lock().is_err();
+            self.locked.fetch_add(usize::from(locked), Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn statistics_wake_nobody_under_the_lock() {
+        let server = LinkServer::new(Instance::random(), None, None);
+        let (lanes, (ours, mut theirs)) = (Lanes::new(), UnixStream::pair().unwrap());
+        let agreed =
+            sandgate_wire::link::Agreed { version: 1, features: Features::OURS, peer: Instance([1; 16]) };
+        let (signals, _received) = mpsc::channel(1);
+        let mut carrying = Box::pin(carry(ours, &agreed, Side::Host, &lanes, &signals, NO_BEATS));
+        let looking = Arc::new(Looking { server: server.clone(), woken: 0.into(), locked: 0.into() });
+        let waker = Waker::from(looking.clone());
+        let seat = server.register();
+        seat.open_account(Arc::default(), lanes.clone(), 1);
+        let mut poll = || carrying.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
+        // The writer waits for something to do.
+        assert!(poll());
+        server.tell_accounts();
+        assert!(looking.woken.load(Ordering::Relaxed) > 0);
+        assert_eq!(looking.locked.load(Ordering::Relaxed), 0);
+        assert!(poll());
+        assert!(theirs.read_u8().await.is_ok());
     }
 }

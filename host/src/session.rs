@@ -377,8 +377,8 @@ impl Session {
         if !self.peer.borrow().connected {
             return tracing::debug!(module, %status, "no gateway to reply to");
         }
-        let extension = match &self.seat {
-            Some(seat) if status.is_success() => seat.offer().encode().unwrap_or_else(|error| {
+        let extension = match self.seat.as_ref().and_then(Seat::offer) {
+            Some(offer) if status.is_success() => offer.encode().unwrap_or_else(|error| {
                 tracing::warn!(module, %error, "the host link cannot be offered");
                 bytes::Bytes::new()
             }),

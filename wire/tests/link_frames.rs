@@ -51,7 +51,9 @@ fn parcel() -> impl Strategy<Value = Parcel> {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    prop::sample::select(&[State::Running, State::Restarting, State::Quarantined, State::Ended][..])
+    prop::sample::select(
+        &[State::Running, State::Restarting, State::Quarantined, State::Ended, State::Other(77)][..],
+    )
 }
 
 fn signal() -> impl Strategy<Value = Signal> {

@@ -285,3 +285,16 @@ async fn lanes_of_one_host_are_not_given_to_another() {
     assert!(!gateway.carried.is_finished());
     assert!(*gateway.lane.connected().borrow());
 }
+
+/// Each Opened has everything sent again that is not settled, so a host that repeats it and does not read
+/// would have its gateway keep more and more.
+#[tokio::test]
+async fn a_lane_is_opened_once_for_each_time_that_it_was_asked_for() {
+    let (module, epoch, window) = (MODULE, EPOCH, WINDOW);
+    let mut gateway = Gateway::new().await;
+    gateway.lane.try_send(parcel(1, 8)).unwrap();
+    assert!(matches!(gateway.peer.recv().await, Frame::Parcel { sequence: 1, .. }));
+    gateway.peer.signal(Signal::Opened { module, epoch, window, received: 0 }).await;
+    assert_eq!(gateway.peer.expect_bye().await, Violation::Unasked { module, epoch }.to_string());
+    assert_eq!(gateway.lane.statistics().resent, 0);
+}

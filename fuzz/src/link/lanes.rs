@@ -40,6 +40,8 @@ struct End {
     sender: mpsc::Sender<Signal>,
     signals: mpsc::Receiver<Signal>,
     connection: Option<Connection>,
+    /// How many connections there were.
+    connections: u64,
 }
 
 /// A lane, and what must hold for it.
@@ -62,7 +64,7 @@ impl End {
         let (sender, signals) = mpsc::channel(64);
         let side = if script.byte().is_multiple_of(2) { Side::Gateway } else { Side::Host };
         let (lanes, own) = (Lanes::new(), BTreeMap::new());
-        let mut end = Self { side, lanes, own, sender, signals, connection: None };
+        let mut end = Self { side, lanes, own, sender, signals, connection: None, connections: 0 };
         while let Some(step) = script.next() {
             end.step(step, &mut script).await;
         }
@@ -131,6 +133,7 @@ impl End {
         let carrying =
             tokio::spawn(async move { carry(stream, &agreed, side, &lanes, &sender, BEATS).await });
         let connection = Connection { peer, carrying, read: Vec::new() };
+        self.connections += 1;
         // The one before is replaced by this one while both are there.
         if let Some(before) = self.connection.replace(connection) {
             yield_now().await;
@@ -168,6 +171,11 @@ impl End {
         while self.signals.try_recv().is_ok() {}
         if let Some(connection) = &mut self.connection {
             connection.listen();
+        }
+        // A host cannot have everything sent again as often as it likes.
+        if self.side == Side::Gateway {
+            let resumed = self.own.values().map(|own| own.lane.statistics().connections).max();
+            assert!(resumed.unwrap_or_default() <= self.connections);
         }
     }
 }

@@ -137,8 +137,15 @@ pub struct LaunchConfig {
     pub args: Vec<String>,
     /// How long it may take to exit after Destroy (`grace.period.ms`).
     pub grace: Duration,
+    /// How long it may take from its start until something is heard of it (`start.timeout.ms`).
+    pub start_timeout: Duration,
     /// When it is no longer started again.
     pub restart: RestartConfig,
+}
+
+impl LaunchConfig {
+    /// Five minutes: a host compiles its modules before it is heard of, each for up to a minute.
+    pub const START_TIMEOUT: Duration = Duration::from_secs(300);
 }
 
 /// When a host that exits is no longer started again: after more than `max` exits within `window`.

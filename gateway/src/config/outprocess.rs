@@ -162,6 +162,7 @@ fn read_launch(node: &Node<'_>) -> Option<LaunchConfig> {
     let path = launch.required("path", "give the program to start");
     let args = launch.optional("args");
     let grace = launch.milliseconds("grace.period.ms", 0..=*LONGEST.end(), GRACE);
+    let start_timeout = launch.milliseconds("start.timeout.ms", LONGEST, LaunchConfig::START_TIMEOUT);
     let default = RestartConfig::default();
     let max = launch.number("restart.max", 0..=RESTARTS_MAX, u64::from(default.max));
     let window = launch.milliseconds("restart.window.ms", LONGEST, default.window);
@@ -174,7 +175,8 @@ fn read_launch(node: &Node<'_>) -> Option<LaunchConfig> {
     };
     let args: Option<Vec<_>> = args.into_iter().collect();
     let restart = RestartConfig { max: u32::try_from(max?).ok()?, window: window?, reset: reset? };
-    Some(LaunchConfig { path: PathBuf::from(path?), args: args?, grace: grace?, restart })
+    let (path, args, grace) = (PathBuf::from(path?), args?, grace?);
+    Some(LaunchConfig { path, args, grace, start_timeout: start_timeout?, restart })
 }
 
 /// A text that can be handed to a program.

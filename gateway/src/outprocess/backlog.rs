@@ -13,7 +13,8 @@ use crate::broker::Delivery;
 /// A message that is not settled.
 pub(super) struct Entry {
     pub(super) delivery: Delivery,
-    /// How many hosts have died that had this message, and no older one, in hand.
+    /// How many hosts have died of this message, as far as one can tell: from 1 on it is suspected, and more
+    /// are counted only of those that had it alone.
     pub(super) deaths: u32,
 }
 
@@ -61,6 +62,9 @@ impl Backlog {
 pub(super) struct InHand {
     held: Mutex<Held>,
     window: Window,
+    /// Begins with one message and takes one more with each that is settled. So what is out is soon settled,
+    /// should a suspect of another module want the host for itself.
+    cautious: bool,
     /// The host has settled something.
     pub(super) settled: Notify,
 }
@@ -70,16 +74,19 @@ struct Held {
     entries: VecDeque<(u64, Entry)>,
     /// The bytes of their messages.
     bytes: u64,
+    /// How many were settled so far.
+    settled: usize,
 }
 
 impl InHand {
     /// Holds twice as much as the window of its lane: what the host may have, and what it has settled lately.
-    pub(super) fn new(lane: Window) -> Self {
+    /// After the death of a host it is cautious.
+    pub(super) fn new(lane: Window, cautious: bool) -> Self {
         let window = Window {
             messages: lane.messages.saturating_mul(2).max(1),
             bytes: lane.bytes.saturating_mul(2).max(1),
         };
-        Self { held: Mutex::default(), window, settled: Notify::new() }
+        Self { held: Mutex::default(), window, cautious, settled: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -93,7 +100,8 @@ impl InHand {
 
     pub(super) fn has_room(&self) -> bool {
         let held = self.lock();
-        held.entries.len() < self.window.messages as usize && held.bytes < self.window.bytes
+        let most = if self.cautious { held.settled + 1 } else { usize::MAX };
+        held.entries.len() < most.min(self.window.messages as usize) && held.bytes < self.window.bytes
     }
 
     pub(super) fn push(&self, sequence: u64, entry: Entry) {
@@ -128,6 +136,7 @@ impl Held {
     fn pop_at(&mut self, position: usize) -> Option<Entry> {
         let (_, entry) = self.entries.remove(position)?;
         self.bytes -= entry.size();
+        self.settled += 1;
         Some(entry)
     }
 }

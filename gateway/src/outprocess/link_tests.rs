@@ -1,5 +1,8 @@
 //! The host link's way through a proxy, with a host that the test plays over a socket pair.
 
+mod reconnect;
+mod skew;
+
 use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,15 +32,15 @@ use crate::status::{ModuleStatus, State};
 const MODULE: u32 = 7;
 const WINDOW: Window = Window { messages: 1024, bytes: 1 << 20 };
 /// Long enough never to matter.
-const BEATS: Beats = Beats { every: Duration::from_secs(60), patience: Duration::from_secs(600) };
+pub(super) const BEATS: Beats = Beats { every: Duration::from_secs(60), patience: Duration::from_secs(600) };
 /// Reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} does not come"))
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     within(what, async {
         while !is_so() {
             sleep(Duration::from_millis(1)).await;
@@ -164,10 +167,14 @@ impl Bench {
 }
 
 /// Create, and the Reply with an offer.
-async fn offer(channels: &Host, host: Instance, address: Option<String>) {
+pub(super) async fn offer(channels: &Host, host: Instance, address: Option<String>) {
+    offer_module(channels, host, MODULE, address).await;
+}
+
+pub(super) async fn offer_module(channels: &Host, host: Instance, module: u32, address: Option<String>) {
     within("Create", channels.create()).await;
     let (versions, features) = (Versions::OURS, Features::OURS);
-    let extension = Offer { versions, features, host, module: MODULE, address }.encode().unwrap();
+    let extension = Offer { versions, features, host, module, address }.encode().unwrap();
     let reply = Control::Reply(Reply { status: Status::SUCCESS, extension });
     channels.control.try_send(reply.encode().unwrap()).unwrap();
 }

@@ -18,6 +18,7 @@ use super::links::{LinkState, Place};
 use super::over_link::{Counts, Inbound, outbound};
 use super::presence::Presence;
 use super::proxy::{DRAIN, LAST_WORDS, Running};
+use super::suspects::Turn;
 use crate::broker::Inbox;
 use crate::burst::Burst;
 use crate::status::{ModuleStatus, State};
@@ -50,7 +51,8 @@ impl<C: Connector> Running<C> {
         self.presence.come();
 
         let lane = place.lane.clone();
-        let in_hand = InHand::new(self.config.link.window());
+        let mut turn = place.turn();
+        let in_hand = InHand::new(self.config.link.window(), self.bereaved);
         let counts = Counts::default();
         let (publisher, dead_letters) = (self.publisher.clone(), self.dead_letters.clone());
         let inbound = Inbound {
@@ -70,7 +72,7 @@ impl<C: Connector> Running<C> {
                 ended = watch.follow(&mut place) => ended,
                 ended = attach.detached(module) => ended,
                 () = &mut receiving => Ended::Closed,
-                () = send_over_link(inbox, backlog, &lane, &in_hand, stop) => Ended::Stopped,
+                () = send_over_link(inbox, backlog, &lane, &in_hand, &mut turn, stop) => Ended::Stopped,
             }
         };
         // Before what it sent last is published, which may take as long as the sinks like.
@@ -81,6 +83,8 @@ impl<C: Connector> Running<C> {
                 () = &mut receiving => {}
             }
         }
+        // What is left to do may take as long as the sinks like.
+        turn.leave();
         inbound.finish();
         let stop = self.stop.clone();
         let too_late = async {
@@ -92,7 +96,7 @@ impl<C: Connector> Running<C> {
             // What could not be published in this time is not acknowledged.
             () = too_late => {}
         }
-        self.take_back(&lane, &in_hand, ended).await;
+        self.take_back(&lane, &in_hand, &turn, ended).await;
         self.tally.add_link(&counts, &lane.statistics());
         ended
     }
@@ -119,8 +123,8 @@ impl<C: Connector> Running<C> {
     }
 
     /// Gets back what the host has not settled, for the next one. When the host has died, the oldest of it
-    /// is suspected; a message that has been suspected often enough is given up.
-    async fn take_back(&mut self, lane: &Lane, in_hand: &InHand, ended: Ended) {
+    /// is suspected. What the host had alone is blamed, and given up when it has been blamed often enough.
+    async fn take_back(&mut self, lane: &Lane, in_hand: &InHand, turn: &Turn, ended: Ended) {
         let unsent = lane.close().into_iter().find(|unsettled| !unsettled.sent).map(|first| first.sequence);
         let was_sent = |sequence: u64| unsent.is_none_or(|unsent| sequence < unsent);
         let mut entries = in_hand.take_all();
@@ -130,12 +134,13 @@ impl<C: Connector> Running<C> {
             }
         }
         // A host that never got a message did not die of it.
-        let died = matches!(ended, Ended::HostGone | Ended::Silent);
-        let suspected = died && entries.front().is_some_and(|(sequence, _)| was_sent(*sequence));
+        self.bereaved = matches!(ended, Ended::HostGone | Ended::Silent);
+        let suspected = self.bereaved && entries.front().is_some_and(|(sequence, _)| was_sent(*sequence));
         let mut entries: VecDeque<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
         if suspected && let Some(suspect) = entries.front_mut() {
-            suspect.deaths += 1;
-            if suspect.deaths >= u32::from(suspect.delivery.route().redelivery_max())
+            suspect.deaths = if turn.is_alone() { suspect.deaths + 1 } else { suspect.deaths.max(1) };
+            if turn.is_alone()
+                && suspect.deaths >= u32::from(suspect.delivery.route().redelivery_max())
                 && let Some(entry) = entries.pop_front()
             {
                 self.give_up(entry).await;
@@ -161,6 +166,7 @@ async fn send_over_link(
     backlog: &mut Backlog,
     lane: &Lane,
     in_hand: &InHand,
+    turn: &mut Turn,
     stop: &CancellationToken,
 ) {
     let too_late = async {
@@ -169,7 +175,7 @@ async fn send_over_link(
     };
     tokio::select! {
         // A closed lane is noticed by the receiving side.
-        _ = outbound(inbox, backlog, lane, in_hand) => {}
+        _ = outbound(inbox, backlog, lane, in_hand, turn) => {}
         () = too_late => {}
     }
     stop.cancelled().await;
@@ -263,7 +269,9 @@ impl Watch<'_> {
                 self.presence.leave();
                 self.status.set(State::Quarantined, detail);
             }
-            _ => return Some(Ended::Failed),
+            HostState::Ended => return Some(Ended::Failed),
+            // A newer host says it, and can do without being understood.
+            HostState::Other(_) => {}
         }
         None
     }

@@ -1,8 +1,8 @@
 //! The gateway's ends of host links: one for each host process, shared by the proxies of its modules.
 //!
 //! A link outlives its connections. When one is dropped while both processes live, it is made again and the
-//! lanes go on where they were. It ends when the host refuses a connection, which is what the socket of a
-//! dead process does, when the host says nothing for too long, or when its only connection was inherited.
+//! lanes go on where they were. It ends when a connection is refused, which is what the socket of a dead
+//! process does, when the host says nothing for too long, or when its only connection was inherited.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,6 +21,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
+
+use super::suspects::{Suspects, Turn};
 
 /// How long a host may take to connect, to greet, and a launched one to appear.
 const JOIN: Duration = Duration::from_secs(2);
@@ -60,6 +62,7 @@ struct Host {
     state: watch::Sender<LinkState>,
     /// Who is told of a lane's signals.
     proxies: Mutex<HashMap<(u32, u32), mpsc::Sender<Signal>>>,
+    suspects: Arc<Suspects>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -201,6 +204,7 @@ impl Links {
                 return None;
             }
         };
+        debug!(host = %agreed.peer, "the launched host has greeted");
         let link = self.register(agreed.peer);
         link.host.state.send_replace(LinkState::Connected);
         let host = Arc::downgrade(&link.host);
@@ -219,6 +223,7 @@ impl Host {
             lanes: Lanes::new(),
             state: watch::channel(LinkState::Connecting).0,
             proxies: Mutex::default(),
+            suspects: Suspects::new(),
             task: Mutex::default(),
         }
     }
@@ -253,6 +258,13 @@ impl Drop for Host {
 }
 
 impl HostLink {
+    /// Completes when the host has said nothing for too long; never, if it has gone.
+    pub(super) async fn hangs(&self) {
+        let mut state = self.host.state.subscribe();
+        // The sender is among what this holds.
+        let _ = state.wait_for(|state| *state == LinkState::Silent).await;
+    }
+
     /// Puts a module on the link.
     pub(super) fn open(&self, module: u32, epoch: u32, window: Window) -> Place {
         let (sender, signals) = mpsc::channel(SIGNALS);
@@ -267,6 +279,11 @@ impl Place {
     /// How the link is.
     pub(super) fn state(&self) -> watch::Receiver<LinkState> {
         self.link.host.state.subscribe()
+    }
+
+    /// The module's turn among those that have messages out at the host.
+    pub(super) fn turn(&self) -> Turn {
+        self.link.host.suspects.turn()
     }
 
     /// Says something to the host. False when there is no room for it.
@@ -291,6 +308,13 @@ async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greet
         let connected = timeout(JOIN, connect(&address, instance, &mine)).await;
         let (stream, agreed) = match connected {
             Ok(Ok(connection)) => connection,
+            // The host lives: it was cut off in the midst of the greeting, or is overrun with connections.
+            Ok(Err(error)) if !is_final(&error) => {
+                bad += 1;
+                debug!(%error, "host link not made; it is tried again");
+                sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
+                continue;
+            }
             Ok(Err(error)) => break error,
             Err(_) => break LinkError::Silent(JOIN),
         };
@@ -311,6 +335,18 @@ async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greet
         sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
     };
     finish(&host, &reason, !reached && leads_nowhere(&reason));
+}
+
+/// Whether a connection that was not made says that there is no such host any more, or none to talk to.
+fn is_final(reason: &LinkError) -> bool {
+    match reason {
+        LinkError::Closed => false,
+        LinkError::Broken(error) => {
+            use io::ErrorKind::{AddrInUse, ConnectionRefused};
+            matches!(error.kind(), ConnectionRefused | AddrInUse) || leads_nowhere(reason)
+        }
+        _ => true,
+    }
 }
 
 /// Whether no host can ever have listened at the address, as far as this process can see.

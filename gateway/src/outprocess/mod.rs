@@ -24,6 +24,7 @@ mod over_link;
 mod over_pair;
 mod presence;
 mod proxy;
+mod suspects;
 mod tally;
 
 pub use connector::{Connector, PairConnector};
@@ -35,5 +36,7 @@ pub(crate) use attach::MADE_UP_NAME_LENGTH;
 
 #[cfg(test)]
 mod link_tests;
+#[cfg(test)]
+mod suspect_tests;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tracing::{error, warn};
 
 use super::backlog::{Backlog, Entry, InHand};
+use super::suspects::Turn;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 use crate::dead_letters::DeadLetters;
@@ -30,21 +31,26 @@ pub(super) async fn outbound(
     backlog: &mut Backlog,
     lane: &Lane,
     in_hand: &InHand,
+    turn: &mut Turn,
 ) -> Result<(), Closed> {
     let mut batch = VecDeque::new();
     loop {
         while let Some(entry) = backlog.front() {
             // A message that may have brought a host down goes alone, to see whether it does it again.
             let suspect = entry.deaths > 0;
+            turn.lend(lane, settled_until(in_hand, InHand::has_room)).await;
             if suspect {
-                all_settled(in_hand).await;
+                lane.all_settled().await?;
+                turn.isolate().await;
+            } else {
+                turn.share(lane).await?;
             }
             send_first(backlog, lane, in_hand).await?;
             if suspect {
-                all_settled(in_hand).await;
+                turn.acquit(lane).await?;
             }
         }
-        match inbox.recv_unsettled_batch(&mut batch, BATCH).await {
+        match turn.lend(lane, inbox.recv_unsettled_batch(&mut batch, BATCH)).await {
             0 => break,
             taken => {
                 batch.drain(..).for_each(|delivery| backlog.push(delivery));
@@ -55,14 +61,13 @@ pub(super) async fn outbound(
             }
         }
     }
-    all_settled(in_hand).await;
+    settled_until(in_hand, InHand::is_empty).await;
     Ok(())
 }
 
-/// Sends the first message of the backlog, or lets it go if it is too old.
+/// Sends the first message of the backlog, for which there is room in hand, or lets it go if it is too old.
 async fn send_first(backlog: &mut Backlog, lane: &Lane, in_hand: &InHand) -> Result<(), Closed> {
     loop {
-        settled_until(in_hand, InHand::has_room).await;
         let Some(entry) = backlog.front() else { return Ok(()) };
         if entry.is_expired() {
             if let Some(entry) = backlog.pop() {
@@ -96,10 +101,6 @@ async fn send_first(backlog: &mut Backlog, lane: &Lane, in_hand: &InHand) -> Res
             }
         }
     }
-}
-
-async fn all_settled(in_hand: &InHand) {
-    settled_until(in_hand, InHand::is_empty).await;
 }
 
 /// Waits until the host has settled enough.

@@ -73,11 +73,13 @@ impl<C: Connector> Module for Proxy<C> {
                 links,
                 dead_letters,
                 launched,
+                launch: None,
                 publisher,
                 presence,
                 status,
                 stop,
                 backlog: Backlog::default(),
+                bereaved: false,
                 tally: Tally::default(),
             };
             running.attach_until_stopped(&mut inbox).await;
@@ -96,12 +98,16 @@ pub(super) struct Running<C> {
     links: Links,
     pub(super) dead_letters: DeadLetters,
     pub(super) launched: Option<Launched>,
+    /// The launch that has answered last.
+    launch: Option<u64>,
     pub(super) publisher: Publisher,
     pub(super) presence: Presence,
     pub(super) status: ModuleStatus,
     pub(super) stop: CancellationToken,
     /// Taken from the inbox and not done with; the next host gets it first.
     pub(super) backlog: Backlog,
+    /// The host before died, or hung.
+    pub(super) bereaved: bool,
     pub(super) tally: Tally,
 }
 
@@ -130,7 +136,7 @@ impl<C: Connector> Running<C> {
                         Ended::Silent => {
                             warn!(module, "the host hangs: nothing was heard of it for too long");
                             // One that was launched is made anew; any other may wake up again.
-                            self.launched.iter().for_each(|launched| launched.relaunch("it hung"));
+                            self.relaunch("it hung");
                         }
                         other => warn!(module, reason = %other, "attach ended"),
                     }
@@ -152,7 +158,11 @@ impl<C: Connector> Running<C> {
     /// One attach, from Create to its end.
     async fn serve(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
         let creating = attach.create(&self.module, self.config.timeout);
-        let offer = match self.stop.run_until_cancelled(creating).await {
+        let created = self.stop.run_until_cancelled(creating).await;
+        if matches!(created, Some(Ok(_) | Err(Ended::Refused(_)))) {
+            self.launch = self.launched.as_ref().map(Launched::hear);
+        }
+        let offer = match created {
             Some(Ok(offer)) => offer,
             Some(Err(ended)) => return ended,
             None => {
@@ -251,6 +261,13 @@ impl<C: Connector> Running<C> {
             }
             // The serving side waits for the module's end, which the link tells.
             (None, Some(_)) => {}
+        }
+    }
+
+    /// Has the launch that has answered last replaced, if it is still there.
+    fn relaunch(&self, reason: &str) {
+        if let (Some(launched), Some(launch)) = (&self.launched, self.launch) {
+            launched.relaunch(launch, reason);
         }
     }
 

@@ -392,6 +392,7 @@ async fn a_launched_host_is_ended_although_it_never_attached() {
         path: "sh".into(),
         args: vec!["-c".into(), script],
         grace: Duration::from_secs(3600),
+        start_timeout: LaunchConfig::START_TIMEOUT,
         restart: RestartConfig::default(),
     };
     let mut config = config(Some(launch));

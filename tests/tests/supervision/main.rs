@@ -16,4 +16,5 @@ mod loading;
 mod many;
 mod quarantine;
 mod recycling;
+mod skew;
 mod sources;

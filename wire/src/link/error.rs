@@ -84,6 +84,14 @@ pub enum Violation {
         /// The epoch.
         epoch: u32,
     },
+    /// A host opens a lane that it was not asked for, or a second time.
+    #[error("the lane of module {module} and epoch {epoch} is opened without being asked for")]
+    Unasked {
+        /// The module's number on the link.
+        module: u32,
+        /// The epoch.
+        epoch: u32,
+    },
     /// A parcel whose predecessor has not come.
     #[error("parcel {found} came where {expected} was due")]
     Gap {

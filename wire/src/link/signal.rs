@@ -108,6 +108,8 @@ pub enum State {
     Quarantined,
     /// It is gone for good.
     Ended,
+    /// A state that a newer host knows; to be ignored.
+    Other(u8),
 }
 
 /// How much a peer may have unsettled. It is used up once it holds as many messages, or as many bytes: the
@@ -215,7 +217,7 @@ impl Signal {
             Kind::Start => Self::Start { module, epoch },
             Kind::Close => Self::Close { module, epoch },
             Kind::State => {
-                let state = State::from_byte(reader.u8("state")?)?;
+                let state = State::from_byte(reader.u8("state")?);
                 Self::State { module, epoch, state, detail: text(&mut reader, "detail")? }
             }
             Kind::Statistics => Self::Statistics { module, epoch, json: text(&mut reader, "statistics")? },
@@ -235,16 +237,17 @@ impl State {
             Self::Restarting => 1,
             Self::Quarantined => 2,
             Self::Ended => 3,
+            Self::Other(value) => value,
         }
     }
 
-    fn from_byte(value: u8) -> Result<Self, DecodeError> {
+    fn from_byte(value: u8) -> Self {
         match value {
-            0 => Ok(Self::Running),
-            1 => Ok(Self::Restarting),
-            2 => Ok(Self::Quarantined),
-            3 => Ok(Self::Ended),
-            value => Err(DecodeError::Unknown { what: "state", value }),
+            0 => Self::Running,
+            1 => Self::Restarting,
+            2 => Self::Quarantined,
+            3 => Self::Ended,
+            value => Self::Other(value),
         }
     }
 }

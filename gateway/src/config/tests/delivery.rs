@@ -127,6 +127,11 @@ fn restarts_are_configured() {
         restart(keys),
         RestartConfig { max: 0, window: Duration::from_millis(10), ..RestartConfig::default() }
     );
+    let start = |launch: Value| outprocess(json!({"launch": launch})).launch.unwrap().start_timeout;
+    assert_eq!(start(json!({"path": "a"})), Duration::from_secs(300));
+    assert_eq!(start(json!({"path": "a", "start.timeout.ms": 20})), Duration::from_millis(20));
+    let bad = entrypoint(json!({"launch": {"path": "a", "start.timeout.ms": 0}}));
+    check_remote(bad, "/launch/start.timeout.ms", &["from 1"]);
     let bad = entrypoint(json!({"launch": {"path": "a", "restart.max": -1}}));
     check_remote(bad, "/launch/restart.max", &["must be a whole number from 0"]);
 }

@@ -22,7 +22,9 @@ fn shell(script: &str) -> Shell {
 fn shell_with(script: &str, restart: RestartConfig, link: bool) -> Shell {
     let directory = tempfile::tempdir().unwrap();
     let args = ["-c".to_owned(), script.to_owned(), directory.path().display().to_string()];
-    let config = LaunchConfig { path: "sh".into(), args: args.into(), grace: Duration::ZERO, restart };
+    let start_timeout = LaunchConfig::START_TIMEOUT;
+    let (path, grace) = ("sh".into(), Duration::ZERO);
+    let config = LaunchConfig { path, args: args.into(), grace, start_timeout, restart };
     let stop = CancellationToken::new();
     let status = ModuleStatus::new("test", "outprocess");
     let launcher = Launcher::start(config, link, status.clone(), stop.clone());
@@ -117,6 +119,7 @@ async fn a_program_that_is_not_there_is_tried_again() {
         path: program.clone(),
         args: Vec::new(),
         grace: Duration::ZERO,
+        start_timeout: LaunchConfig::START_TIMEOUT,
         restart: RestartConfig::default(),
     };
     let stop = CancellationToken::new();

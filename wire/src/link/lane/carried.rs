@@ -14,8 +14,8 @@ const TURN: usize = 64;
 /// What is to be done after a lane was resumed, when no lock is held.
 #[must_use]
 pub(in crate::link) struct Resumed {
-    /// There is something to send.
-    pub(in crate::link) has_something_to_send: bool,
+    /// There is something to send, and the connection's writer does not know it yet.
+    pub(in crate::link) is_to_be_announced: bool,
     /// The newest parcel that has arrived.
     pub(in crate::link) received: u64,
     /// Who may find room in the window that the peer has told.
@@ -53,10 +53,10 @@ impl Lane {
         state.incoming.resume();
         state.connection = Some(connection);
         state.resumed += 1;
-        let has_something_to_send = state.has_something_to_send();
-        state.announced = has_something_to_send;
+        let is_to_be_announced = !state.announced && state.has_something_to_send();
+        state.announced |= is_to_be_announced;
         let received = state.incoming.received();
-        Ok(Some(Resumed { has_something_to_send, received, producer: state.producer_to_wake() }))
+        Ok(Some(Resumed { is_to_be_announced, received, producer: state.producer_to_wake() }))
     }
 
     /// No connection carries the lane any more. The caller shows it with [`Lane::show_connected`].

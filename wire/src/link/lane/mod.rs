@@ -215,6 +215,27 @@ impl Lane {
         }
     }
 
+    /// Waits until the peer has settled everything that was taken. It is for the sending task, as
+    /// [`Lane::poll_ready`] is.
+    ///
+    /// # Errors
+    /// [`Closed`] when this end was closed.
+    pub async fn all_settled(&self) -> Result<(), Closed> {
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if state.closed {
+                return Poll::Ready(Err(Closed));
+            }
+            if state.outgoing.kept() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            // Woken when half of the window is free, so once more at the latest when all of it is.
+            remember(&mut state.producer, context);
+            Poll::Pending
+        })
+        .await
+    }
+
     /// Says that every parcel that arrived up to this one is done with; only the newest of several may be
     /// told. A gateway learns it behind every parcel that [`Lane::try_send`] has taken before: so it vouches
     /// for them. A host learns it as soon as may be. A closed lane tells nothing more.

@@ -1,6 +1,6 @@
 //! What a [`Lanes`](super::Lanes) knows, under its lock, and what a connection asks of it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
@@ -30,9 +30,10 @@ pub(super) struct Registry {
     peer: Option<Instance>,
     /// For each module the lane that was asked for last on this connection.
     asked: HashMap<u32, Asked>,
-    /// Lanes that are to be opened by a gateway, or answered by a host.
-    due: VecDeque<Key>,
-    /// Lanes that have something to send.
+    /// Lanes that are to be opened by a gateway, or answered by a host. Each is among `lanes`, so that no
+    /// peer can make this grow while it does not read.
+    due: BTreeSet<Key>,
+    /// Lanes that have something to send, each once, for the same reason.
     ready: VecDeque<Lane>,
 }
 
@@ -74,7 +75,7 @@ impl Registry {
             Side::Host => self.waits(key),
         });
         if is_due {
-            self.due.push_back(key);
+            self.due.insert(key);
         }
         replaced
     }
@@ -82,6 +83,8 @@ impl Registry {
     pub(super) fn remove(&mut self, key: Key) -> Option<Lane> {
         let lane = self.lanes.remove(&key)?;
         lane.detach();
+        self.due.remove(&key);
+        self.ready.retain(|ready| (ready.module(), ready.epoch()) != key);
         Some(lane)
     }
 
@@ -207,7 +210,7 @@ impl Shared {
         };
         let mut resumed = Vec::new();
         let mut opened = Ok(());
-        while let Some(key) = registry.due.pop_front() {
+        while let Some(key) = registry.due.pop_first() {
             let Some(lane) = registry.lanes.get(&key).filter(|lane| !lane.is_closed()).cloned() else {
                 continue;
             };
@@ -286,7 +289,7 @@ impl Shared {
         if registry.lanes.get(&key).is_none_or(Lane::is_closed) {
             return Ok(Answer::Elsewhere);
         }
-        registry.due.push_back(key);
+        registry.due.insert(key);
         let writer = registry.writer.take();
         drop(registry);
         if let Some(writer) = writer {
@@ -316,7 +319,15 @@ impl Shared {
             return Ok(false);
         }
         registry.check(key)?;
-        let Some(lane) = registry.lanes.get(&key).cloned() else { return Ok(false) };
+        let waited = registry.waits(key);
+        registry.answered(key);
+        let is_newest = registry.asked.get(&key.0).is_some_and(|asked| asked.epoch == key.1);
+        let Some(lane) = registry.lanes.get(&key).filter(|_| is_newest).cloned() else { return Ok(false) };
+        if !waited {
+            // Each Opened has everything that is not settled sent again.
+            let (module, epoch) = key;
+            return Err(Violation::Unasked { module, epoch });
+        }
         let Some(resumed) =
             registry.resume(self.connection(connection, Side::Gateway), lane, received, window)?
         else {
@@ -383,7 +394,7 @@ impl Registry {
         window: Window,
     ) -> Result<Option<(Lane, Resumed)>, Violation> {
         let Some(how) = lane.resume(connection, received, window)? else { return Ok(None) };
-        if how.has_something_to_send {
+        if how.is_to_be_announced {
             self.ready.push_back(lane.clone());
         }
         Ok(Some((lane, how)))
@@ -395,5 +406,62 @@ fn finish((lane, resumed): (Lane, Resumed)) {
     lane.show_connected();
     if let Some(producer) = resumed.producer {
         producer.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Parcel;
+
+    const WINDOW: Window = Window { messages: 8, bytes: 1 << 20 };
+    const PEER: Instance = Instance([1; 16]);
+
+    fn parcel() -> Parcel {
+        Parcel::message(vec![0; 8].into())
+    }
+
+    /// The peer says what it likes, and the writer, which is stuck, takes nothing.
+    fn stuck(side: Side) -> (Arc<Shared>, u64) {
+        let lanes = crate::link::Lanes::new();
+        let begun = lanes.shared.begin(side, PEER).unwrap();
+        (lanes.shared, begun.number)
+    }
+
+    #[test]
+    fn a_gateway_that_asks_again_and_again_and_does_not_read_makes_nothing_grow() {
+        let (shared, connection) = stuck(Side::Host);
+        for round in 0..1000 {
+            // As a session has it: a newer lane takes the place of the one before.
+            let key = (3, round / 4);
+            shared.on_open(connection, key, 0, WINDOW).unwrap();
+            let lane = Lane::new(key.0, key.1, WINDOW);
+            shared.lock().add(&lane);
+            shared.on_open(connection, key, 0, WINDOW).unwrap();
+            let older = (3, key.1.wrapping_sub(1));
+            shared.lock().remove(older);
+        }
+        let registry = shared.lock();
+        assert_eq!((registry.lanes.len(), registry.due.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_host_that_opens_again_and_again_and_does_not_read_makes_nothing_grow() {
+        let (shared, connection) = stuck(Side::Gateway);
+        for epoch in 1..1000 {
+            let lane = Lane::new(3, epoch, WINDOW);
+            lane.try_send(parcel()).unwrap();
+            {
+                let mut registry = shared.lock();
+                registry.add(&lane);
+                registry.ask((3, epoch), 0, WINDOW);
+                registry.remove((3, epoch - 1));
+            }
+            assert_eq!(shared.on_opened(connection, (3, epoch), 0, WINDOW), Ok(true));
+            let again = shared.on_opened(connection, (3, epoch), 0, WINDOW);
+            assert_eq!(again, Err(Violation::Unasked { module: 3, epoch }));
+        }
+        let registry = shared.lock();
+        assert_eq!((registry.lanes.len(), registry.due.len(), registry.ready.len()), (1, 1, 1));
     }
 }
