@@ -340,8 +340,8 @@ impl Pool {
         }
     }
 
-    /// The thread whose task has run for longest, and when that began. One that has been condemned and does not end is in
-    /// host code: the next one must give way.
+    /// The thread whose task has run for longest, and when that began. One that has been condemned and does not
+    /// end is in host code: the next one must give way.
     fn longest_running(&self) -> Option<(&Slot, u64)> {
         let running = self.slots.iter().filter_map(|slot| {
             let begun = slot.begun.load(Ordering::Relaxed);

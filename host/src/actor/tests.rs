@@ -99,7 +99,7 @@ fn a_dead_letter_waits_for_its_verdict_and_goes_without_where_there_is_no_room()
             };
             while !has_room && submit() {}
         };
-        let Trapped { scene, blueprint, gateway, release, .. } = trapped(fill);
+        let Trapped { scene, blueprint, gateway, release, actor: _held } = trapped(fill);
         let dead_letter = async {
             loop {
                 let arrival = timeout(LONG, gateway.recv()).await.expect("it comes").unwrap();

@@ -1,5 +1,5 @@
-//! What a module is told of a message beside it: who published it, and how often it was delivered. A module cannot forge
-//! the one, and the host must not forget the other.
+//! What a module is told of a message beside it: who published it, and how often it was delivered. A module cannot
+//! forge the one, and the host must not forget the other.
 
 use std::fs;
 
