@@ -92,6 +92,21 @@ fn a_crash_loop_is_quarantined_and_revived_by_command() {
 }
 
 #[test]
+fn a_module_whose_host_is_not_there_is_absent() {
+    let scratch = Scratch::new();
+    let control = scratch.id("c");
+    let configuration = Configuration::new().remote("remote", attached(&control), Value::Null).json();
+    let mut gateway = administered_gateway(&scratch, &configuration);
+    let absent = module_in_state(&scratch, "remote", "absent");
+    assert!(absent["reason"].as_str().unwrap().contains("no host is at"), "{absent}");
+    let host = waiting_host(&scratch, &control, "modules/annotate", &[]);
+    module_in_state(&scratch, "remote", "running");
+    host.kill();
+    module_in_state(&scratch, "remote", "absent");
+    gateway.stop();
+}
+
+#[test]
 fn what_is_too_old_expires_and_the_counters_add_up() {
     let scratch = Scratch::new();
     let control = scratch.id("c");
