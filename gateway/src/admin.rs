@@ -69,6 +69,7 @@ fn route_status(route: &Route) -> Value {
         "expired": expired,
         "dead": dead,
         "waiting": waiting,
+        "in.flight": route.in_flight(),
         "redelivered": redelivered,
     })
 }

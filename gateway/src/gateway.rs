@@ -224,6 +224,7 @@ impl Gateway {
                 expired,
                 dead,
                 waiting,
+                in_flight = route.in_flight(),
                 redelivered,
                 "link"
             );

@@ -56,7 +56,7 @@ async fn status_and_revival_are_answered() {
     );
     let route = json!({
         "source": "a", "sink": "b", "dead.letters": false, "offered": 1, "delivered": 0, "dropped": 0,
-        "expired": 0, "dead": 0, "waiting": 1, "redelivered": 0,
+        "expired": 0, "dead": 0, "waiting": 1, "in.flight": 1, "redelivered": 0,
     });
     assert_eq!(answer["routes"], json!([route]));
 

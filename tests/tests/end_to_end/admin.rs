@@ -5,7 +5,7 @@ use std::process::Output;
 
 use sandgate_tests::config::{Configuration, attached, launched};
 use sandgate_tests::log_file::LogFile;
-use sandgate_tests::process::Process;
+use sandgate_tests::process::{Process, number};
 use sandgate_tests::programs::{command, program, waiting_host};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::{until, until_some};
@@ -129,8 +129,17 @@ fn what_is_too_old_expires_and_the_counters_add_up() {
         assert_eq!(count(&route, "offered"), settled, "{route}");
         count(&route, "expired") > 0 && count(&route, "delivered") > 0
     });
-    gateway.stop();
+    // Counted where the messages are. Between two greetings nothing moves.
     host.stop();
+    until("as many in flight as waiting", || {
+        let route = route();
+        count(&route, "waiting") > 0 && count(&route, "waiting") == count(&route, "in.flight")
+    });
+    gateway.stop();
+    let line = gateway.wait_for_line(": link ");
+    let count = |key| number(&line, key);
+    let settled: u64 = ["delivered", "dropped", "expired", "dead", "in_flight"].map(count).iter().sum();
+    assert_eq!(count("offered"), settled, "{line}");
 }
 
 #[test]
