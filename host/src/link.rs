@@ -130,7 +130,7 @@ impl LinkServer {
             if !serving.serve(stream, Duration::MAX).await {
                 serving.shared.useless.store(true, Ordering::Relaxed);
                 tracing::warn!("no host link with the gateway that launched this host; V1's channels remain");
-                pending().await
+                pending::<()>().await;
             }
         })
     }
