@@ -14,6 +14,7 @@ pub use table::table;
 use serde_json::{Value, json};
 
 use crate::broker::{Broker, Counters, Route};
+use crate::dead_letters::DeadLetters;
 use crate::status::StatusBoard;
 
 /// What an administrator sees of a gateway.
@@ -21,6 +22,8 @@ use crate::status::StatusBoard;
 pub struct View {
     /// Whose routes are shown.
     pub broker: Broker,
+    /// What became of its dead letters.
+    pub dead_letters: DeadLetters,
     /// Whose modules are shown and revived.
     pub board: StatusBoard,
 }
@@ -50,7 +53,7 @@ impl View {
     fn status(&self) -> Value {
         let modules: Vec<_> = self.board.modules().iter().map(|module| module.to_json()).collect();
         let routes: Vec<_> = self.broker.routes().iter().map(|route| route_status(route)).collect();
-        json!({ "modules": modules, "routes": routes })
+        json!({ "modules": modules, "routes": routes, "dead.letters": self.dead_letters.to_json() })
     }
 }
 
@@ -66,6 +69,7 @@ fn route_status(route: &Route) -> Value {
         "expired": expired,
         "dead": dead,
         "waiting": waiting,
+        "in.flight": route.in_flight(),
         "redelivered": redelivered,
     })
 }

@@ -3,14 +3,17 @@
 mod file;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sandgate_wire::{EncodeError, Message};
+use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use crate::broker::{Broker, Delivery};
 use file::{Letter, LetterFile};
+
+pub use file::LetterCounts;
 
 /// How much of a verdict becomes a property: 64 KiB.
 const VERDICT_MAX: usize = 64 << 10;
@@ -46,10 +49,24 @@ impl DeadLetters {
         }
     }
 
-    /// Dead letters that could not be written and are lost.
+    /// What became of the letters that came to the file.
     #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).lost()
+    pub fn counts(&self) -> LetterCounts {
+        self.file().counts()
+    }
+
+    /// The same for somebody who asks, and which file it is.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let file = self.file();
+        let LetterCounts { written, lost, thrown_away } = file.counts();
+        let path = file.path().display().to_string();
+        json!({ "file": path, "written": written, "lost": lost, "thrown.away": thrown_away })
+    }
+
+    fn file(&self) -> MutexGuard<'_, LetterFile> {
+        // A panic cannot leave the counters half-changed.
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn bury_here(&self, delivery: Delivery, verdict: &str, reason: &str) {
@@ -66,7 +83,7 @@ impl DeadLetters {
         if refused || route.dead_letter().is_none() {
             let (attempts, message) = (delivery.attempts(), &delivery.message);
             let letter = Letter { source, sink, attempts, reason, verdict, message };
-            self.file.lock().unwrap_or_else(PoisonError::into_inner).append(&letter);
+            self.file().append(&letter);
         }
         delivery.dead();
     }

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::admin;
 use crate::broker::{Broker, BrokerError, Capacity, Counters, Route};
 use crate::config::{Config, ModuleConfig, ModuleKind};
-use crate::dead_letters::DeadLetters;
+use crate::dead_letters::{DeadLetters, LetterCounts};
 use crate::module::{Context, Module};
 use crate::outprocess::{Links, PairConnector, Proxy};
 use crate::status::{State, StatusBoard};
@@ -47,7 +47,8 @@ pub async fn run(
         gateway.broker.add_link(link)?;
     }
     gateway.start();
-    let view = admin::View { broker: gateway.broker.clone(), board: gateway.board.clone() };
+    let (broker, dead_letters) = (gateway.broker.clone(), gateway.dead_letters.clone());
+    let view = admin::View { broker, dead_letters, board: gateway.board.clone() };
     let mut served = JoinSet::new();
     if let Some(server) = admin {
         served.spawn(server.serve(view));
@@ -223,9 +224,14 @@ impl Gateway {
                 expired,
                 dead,
                 waiting,
+                in_flight = route.in_flight(),
                 redelivered,
                 "link"
             );
+        }
+        let LetterCounts { written, lost, thrown_away } = self.dead_letters.counts();
+        if written + lost + thrown_away > 0 {
+            info!(written, lost, thrown_away, "dead letters in the file");
         }
     }
 }

@@ -59,11 +59,6 @@ impl Flow {
     pub(crate) fn sum(&self) -> u64 {
         self.counts().fold(0, |sum, (_, count)| sum.wrapping_add(count))
     }
-
-    /// All counters as a JSON object.
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::Value::from_iter(self.counts()).to_string()
-    }
 }
 
 /// A number that only grows.

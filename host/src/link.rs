@@ -15,7 +15,8 @@ use std::time::Duration;
 use std::{env, fs};
 
 use sandgate_wire::link::{
-    Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, Side, Signal, Versions, carry, greet,
+    Beats, Features, Greeting, Instance, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
+    carry, greet,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
@@ -129,7 +130,7 @@ impl LinkServer {
             if !serving.serve(stream, Duration::MAX).await {
                 serving.shared.useless.store(true, Ordering::Relaxed);
                 tracing::warn!("no host link with the gateway that launched this host; V1's channels remain");
-                pending().await
+                pending::<()>().await;
             }
         })
     }
@@ -280,11 +281,15 @@ impl Gateway {
 
 impl Account {
     fn tell(&self, module: u32) {
-        let sum = self.flow.sum();
+        let LinkStatistics { unknown, strays, .. } = self.lanes.statistics();
+        let sum = self.flow.sum().wrapping_add(unknown).wrapping_add(strays);
         if sum == self.told.load(Ordering::Relaxed) {
             return;
         }
-        let signal = Signal::Statistics { module, epoch: self.epoch, json: self.flow.to_json() };
+        // Those of the link are all modules'.
+        let counts = self.flow.counts().chain([("link_unknown", unknown), ("link_strays", strays)]);
+        let json = serde_json::Value::from_iter(counts).to_string();
+        let signal = Signal::Statistics { module, epoch: self.epoch, json };
         // Said with the next tick, when there was no room.
         if self.lanes.signal(signal).is_ok() {
             self.told.store(sum, Ordering::Relaxed);

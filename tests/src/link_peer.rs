@@ -58,7 +58,7 @@ impl LinkPeer {
 
     /// The next frame; none when the connection has ended.
     #[must_use]
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn try_recv(&mut self) -> Option<Frame> {
         let mut buffer = [0; 4096];
         loop {
             if let Some((frame, length)) = Frame::parse(&self.read).unwrap() {
@@ -76,7 +76,7 @@ impl LinkPeer {
     #[must_use]
     pub fn recv(&mut self) -> Frame {
         loop {
-            match self.next().expect("the connection has ended") {
+            match self.try_recv().expect("the connection has ended") {
                 Frame::Ping { .. } | Frame::Pong { .. } | Frame::Signal(Signal::Statistics { .. }) => {}
                 frame => return frame,
             }
@@ -87,7 +87,7 @@ impl LinkPeer {
     #[must_use]
     pub fn expect_bye(&mut self) -> String {
         let mut reason = None;
-        while let Some(frame) = self.next() {
+        while let Some(frame) = self.try_recv() {
             if let Frame::Signal(Signal::Bye { reason: said }) = frame {
                 reason = Some(said);
             }

@@ -6,7 +6,10 @@ use serde_json::Value;
 const SHOWN: [&str; 5] = ["name", "kind", "state", "since", "reason"];
 const COUNTERS: [&str; 7] = ["offered", "delivered", "dropped", "expired", "dead", "waiting", "redelivered"];
 
-/// Modules and routes of an answer to `{"status": true}`, with states in colours if `colours` says so.
+const LETTERS: [&str; 3] = ["written", "lost", "thrown.away"];
+
+/// Modules and routes of an answer to `{"status": true}`, with states in colours if `colours` says so, and
+/// the file of dead letters if there were any.
 #[must_use]
 pub fn table(status: &Value, colours: bool) -> String {
     let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
@@ -19,6 +22,15 @@ pub fn table(status: &Value, colours: bool) -> String {
     let counters = COUNTERS.map(str::to_uppercase);
     heads.extend(counters.iter().map(String::as_str));
     text.push_str(&layout(&heads, routes, Some(2), None));
+    let letters = &status["dead.letters"];
+    if LETTERS.iter().any(|key| letters[*key].as_u64().is_some_and(|count| count > 0)) {
+        let heads: Vec<_> =
+            ["DEAD LETTERS IN".to_owned()].into_iter().chain(LETTERS.map(str::to_uppercase)).collect();
+        let heads: Vec<_> = heads.iter().map(String::as_str).collect();
+        let row = ["file"].iter().chain(&LETTERS).map(|key| self::text(&letters[*key])).collect();
+        text.push('\n');
+        text.push_str(&layout(&heads, vec![row], Some(1), None));
+    }
     text
 }
 

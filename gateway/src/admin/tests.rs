@@ -31,7 +31,9 @@ impl Bench {
 
 fn bench() -> Bench {
     let directory = tempfile::tempdir().unwrap();
-    let view = View { broker: Broker::new(), board: StatusBoard::new() };
+    let broker = Broker::new();
+    let dead_letters = DeadLetters::new(broker.clone(), "letters".into());
+    let view = View { broker, dead_letters, board: StatusBoard::new() };
     let server = Server::bind(&directory.path().join("admin")).unwrap();
     let serving = tokio::spawn(server.serve(view.clone()));
     Bench { directory, view, serving }
@@ -54,7 +56,7 @@ async fn status_and_revival_are_answered() {
     );
     let route = json!({
         "source": "a", "sink": "b", "dead.letters": false, "offered": 1, "delivered": 0, "dropped": 0,
-        "expired": 0, "dead": 0, "waiting": 1, "redelivered": 0,
+        "expired": 0, "dead": 0, "waiting": 1, "in.flight": 1, "redelivered": 0,
     });
     assert_eq!(answer["routes"], json!([route]));
 
@@ -82,7 +84,8 @@ async fn what_makes_no_sense_is_answered_and_too_much_ends_the_connection() {
     assert!(answers.iter().all(|answer| answer.starts_with(r#"{"error":"#)), "{answers:?}");
     assert!(answers[5].contains("at most 4096 bytes"));
     let good = bench.with(|socket| request(socket, &json!({"status": true})).unwrap()).await;
-    assert_eq!(good, json!({"modules": [], "routes": []}));
+    let letters = json!({"file": "letters", "written": 0, "lost": 0, "thrown.away": 0});
+    assert_eq!(good, json!({"modules": [], "routes": [], "dead.letters": letters}));
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ struct Account {
     /// Here, where the alignment leaves room for it.
     attempts: u32,
     settled: bool,
+    /// It was taken from the inbox and is among those that the route counts as out.
+    out: bool,
 }
 
 /// A cache line for each: every message in the gateway is one of these.
@@ -38,6 +40,9 @@ const _: () = assert!(size_of::<Delivery>() <= 64);
 
 impl Drop for Account {
     fn drop(&mut self) {
+        if self.out {
+            self.route.count_in();
+        }
         if !self.settled {
             self.route.count_dropped();
         }
@@ -46,7 +51,7 @@ impl Drop for Account {
 
 impl Delivery {
     pub(super) fn new(message: Message, route: Arc<Route>, expires: Option<NonZeroU64>) -> Self {
-        Self { message, expires, account: Account { route, attempts: 0, settled: false } }
+        Self { message, expires, account: Account { route, attempts: 0, settled: false, out: false } }
     }
 
     /// The way by which it came: it names the source.
@@ -116,19 +121,33 @@ impl Delivery {
 /// Settles messages that were just taken from an inbox as delivered. One addition for each run of messages
 /// from the same route.
 pub(super) fn deliver<'a>(batch: impl Iterator<Item = &'a mut Delivery>) {
+    count_runs(batch, |account| account.settled = true, Route::count_delivered);
+}
+
+/// Takes note that messages were just taken from an inbox by a sink that settles them later.
+pub(super) fn hand_out<'a>(batch: impl Iterator<Item = &'a mut Delivery>) {
+    count_runs(batch, |account| account.out = true, Route::count_out);
+}
+
+fn count_runs<'a>(
+    batch: impl Iterator<Item = &'a mut Delivery>,
+    mark: impl Fn(&mut Account),
+    count: impl Fn(&Route, u64),
+) {
     let mut run: Option<(&Arc<Route>, u64)> = None;
-    for Delivery { account: Account { route, settled, .. }, .. } in batch {
-        *settled = true;
+    for Delivery { account, .. } in batch {
+        mark(account);
+        let route = &account.route;
         match &mut run {
             Some((same, messages)) if Arc::ptr_eq(same, route) => *messages += 1,
             _ => {
                 if let Some((ended, messages)) = run.replace((route, 1)) {
-                    ended.count_delivered(messages);
+                    count(ended, messages);
                 }
             }
         }
     }
     if let Some((ended, messages)) = run {
-        ended.count_delivered(messages);
+        count(ended, messages);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use super::delivery::{Delivery, deliver};
+use super::delivery::{Delivery, deliver, hand_out};
 use super::queue::Queue;
 
 /// The receiving end of one module's queue. Dropping it drops, and counts, what waits.
@@ -29,7 +29,7 @@ impl Inbox {
     /// and a `limit` of at least what waits make this one swap. Dropping the future loses nothing.
     pub async fn recv_batch(&mut self, batch: &mut VecDeque<Delivery>, limit: usize) -> usize {
         let before = batch.len();
-        let taken = self.recv_unsettled_batch(batch, limit).await;
+        let taken = self.take(batch, limit).await;
         deliver(batch.range_mut(before..));
         taken
     }
@@ -37,6 +37,13 @@ impl Inbox {
     /// Like [`Inbox::recv_batch`] for a sink that learns later what became of a message: each is in flight,
     /// and counted as waiting, until it is settled.
     pub async fn recv_unsettled_batch(&mut self, batch: &mut VecDeque<Delivery>, limit: usize) -> usize {
+        let before = batch.len();
+        let taken = self.take(batch, limit).await;
+        hand_out(batch.range_mut(before..));
+        taken
+    }
+
+    async fn take(&mut self, batch: &mut VecDeque<Delivery>, limit: usize) -> usize {
         poll_fn(|context| self.queue.poll_take(context, batch, limit)).await
     }
 

@@ -92,6 +92,12 @@ impl Queue {
         self.lock().waiting.len()
     }
 
+    /// How many of what waits came by this route. It looks at each.
+    pub(super) fn count(&self, route: &Route) -> u64 {
+        let state = self.lock();
+        state.waiting.iter().filter(|delivery| std::ptr::eq(&**delivery.route(), route)).count() as u64
+    }
+
     /// Takes a message or drops one, by the route's policy, and counts it. Gives the message back if
     /// the source has to wait for room.
     pub(super) fn offer(&self, route: &Arc<Route>, message: Message) -> Result<(), Message> {

@@ -100,6 +100,8 @@ pub struct Route {
     expired: AtomicU64,
     dead: AtomicU64,
     redelivered: AtomicU64,
+    /// Messages that a sink has taken, and has not said what became of them.
+    out: AtomicU64,
 }
 
 /// What happened to a route's messages since it was made: `offered = delivered + dropped + expired + dead +
@@ -117,7 +119,8 @@ pub struct Counters {
     pub expired: u64,
     /// Messages that killed the sink too often; they are with the link's dead letters.
     pub dead: u64,
-    /// Messages in flight: in the sink's inbox, or taken and not settled.
+    /// Messages in flight: in the sink's inbox, or taken and not settled. It is what is left of those that
+    /// were offered; [`Route::in_flight`] counts them.
     pub waiting: u64,
     /// How many times a message was sent again. Outside the sum.
     pub redelivered: u64,
@@ -138,6 +141,7 @@ impl Route {
             expired: AtomicU64::new(0),
             dead: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
+            out: AtomicU64::new(0),
         }
     }
 
@@ -215,6 +219,14 @@ impl Route {
         Counters { offered, delivered, dropped, expired, dead, waiting, redelivered }
     }
 
+    /// The messages in flight, counted where they are. When nothing moves they are as many as
+    /// [`Counters::waiting`]: a message that got lost, or was settled twice, makes a difference. It looks at
+    /// everything that waits in the inbox.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.queue.count(self) + self.out.load(Ordering::Acquire)
+    }
+
     /// Counts messages that were sent to the sink once more.
     pub fn count_redelivered(&self, messages: u64) {
         self.redelivered.fetch_add(messages, Ordering::Relaxed);
@@ -237,6 +249,14 @@ impl Route {
 
     pub(super) fn count_delivered(&self, messages: u64) {
         self.delivered.fetch_add(messages, Ordering::Release);
+    }
+
+    pub(super) fn count_out(&self, messages: u64) {
+        self.out.fetch_add(messages, Ordering::Release);
+    }
+
+    pub(super) fn count_in(&self) {
+        self.out.fetch_sub(1, Ordering::Release);
     }
 
     pub(super) fn count_dropped(&self) {

@@ -1,7 +1,7 @@
 //! The file of dead letters: one JSON object a line, bounded in size, and never a reason to fail.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ use tracing::{error, warn};
 
 use crate::burst::Burst;
 
-/// A file that would grow beyond this is moved aside first, over the one that was moved aside before.
+/// A file that would grow beyond this is moved aside first, over the one that was moved aside before: the
+/// letters in that one are lost.
 const SIZE_MAX: u64 = 64 << 20;
 
 /// What is kept of a message that was given up.
@@ -30,13 +31,26 @@ pub(super) struct Letter<'a> {
 pub(super) struct LetterFile {
     path: PathBuf,
     size_max: u64,
-    lost: u64,
-    burst: Burst,
+    counts: LetterCounts,
+    kept: Burst,
+    lost: Burst,
+}
+
+/// What became of the letters that came to the file, since the gateway began.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LetterCounts {
+    /// Letters that were written.
+    pub written: u64,
+    /// Letters that could not be written. Nothing is left of them but this.
+    pub lost: u64,
+    /// Letters that had been written, now or by an earlier gateway, and made room for newer ones.
+    pub thrown_away: u64,
 }
 
 impl LetterFile {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, size_max: SIZE_MAX, lost: 0, burst: Burst::default() }
+        let (counts, kept, lost) = (LetterCounts::default(), Burst::default(), Burst::default());
+        Self { path, size_max: SIZE_MAX, counts, kept, lost }
     }
 
     #[cfg(test)]
@@ -45,24 +59,30 @@ impl LetterFile {
         self
     }
 
-    /// Letters that could not be written.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn counts(&self) -> LetterCounts {
+        self.counts
     }
 
     /// Writes a letter, or counts it as lost and says so.
     pub(super) fn append(&mut self, letter: &Letter<'_>) {
         let Letter { source, sink, reason, .. } = letter;
-        let (written, file) = (self.write(letter), self.path.display());
-        match (written, self.burst.event()) {
-            (Ok(()), Some(suppressed)) => {
-                warn!(source, sink, reason, %file, suppressed, "a message is given up and kept as a dead letter");
+        let written = self.write(letter);
+        let file = self.path.display();
+        match written {
+            Ok(()) => {
+                self.counts.written += 1;
+                if let Some(suppressed) = self.kept.event() {
+                    warn!(source, sink, reason, %file, suppressed, "a message is given up and kept as a dead letter");
+                }
             }
-            (Ok(()), None) => {}
-            (Err(error), event) => {
-                self.lost += 1;
-                if let Some(suppressed) = event {
-                    let lost = self.lost;
+            Err(error) => {
+                self.counts.lost += 1;
+                if let Some(suppressed) = self.lost.event() {
+                    let lost = self.counts.lost;
                     error!(source, sink, reason, %file, %error, lost, suppressed, "a dead letter is lost");
                 }
             }
@@ -70,14 +90,12 @@ impl LetterFile {
     }
 
     /// The file is opened for every letter: letters are rare, and it may be moved away at any time.
-    fn write(&self, letter: &Letter<'_>) -> io::Result<()> {
+    fn write(&mut self, letter: &Letter<'_>) -> io::Result<()> {
         let line = letter.line()?;
         let mut file = open(&self.path)?;
         let mut size = file.metadata()?.len();
         if size > 0 && size + line.len() as u64 > self.size_max {
-            let mut old = self.path.clone().into_os_string();
-            old.push(".old");
-            fs::rename(&self.path, old)?;
+            self.move_aside()?;
             file = open(&self.path)?;
             size = file.metadata()?.len();
         }
@@ -88,6 +106,33 @@ impl LetterFile {
         }
         written
     }
+
+    /// Makes room. What was moved aside before is thrown away, and told of.
+    fn move_aside(&mut self) -> io::Result<()> {
+        let mut old = self.path.clone().into_os_string();
+        old.push(".old");
+        let old = PathBuf::from(old);
+        let letters = count_lines(&old);
+        fs::rename(&self.path, &old)?;
+        if letters > 0 {
+            self.counts.thrown_away += letters;
+            let file = old.display();
+            warn!(%file, letters, "old dead letters are thrown away for newer ones; move the file away in time");
+        }
+        Ok(())
+    }
+}
+
+/// How many lines a file has. One that is not there, or cannot be read, has none.
+fn count_lines(path: &Path) -> u64 {
+    let mut buffer = vec![0; 64 << 10];
+    let mut lines = 0;
+    if let Ok(mut file) = File::open(path) {
+        while let Ok(count @ 1..) = file.read(&mut buffer) {
+            lines += buffer[..count].iter().filter(|byte| **byte == b'\n').count() as u64;
+        }
+    }
+    lines
 }
 
 /// Opens for appending, makes the file if need be, for its owner alone. A pipe or a device is refused, which

@@ -149,6 +149,10 @@ async fn the_file_is_moved_aside_once_it_is_large() {
     let numbers: Vec<_> =
         old.iter().chain(&new).map(|line| line["properties"]["number"].as_str().unwrap()).collect();
     assert_eq!(numbers.last(), Some(&"19"));
+    // What made room is counted, and nothing else.
+    let counts = bench.letters.counts();
+    assert!(counts.thrown_away > 0);
+    assert_eq!((counts.written, counts.thrown_away, counts.lost), (20, 20 - numbers.len() as u64, 0));
     let consecutive: Vec<_> = (20 - numbers.len()..20).map(|number| number.to_string()).collect();
     assert_eq!(numbers, consecutive);
 }
@@ -163,8 +167,9 @@ async fn what_cannot_be_written_is_counted_and_nothing_ends() {
     // A pipe that nobody reads would keep its writer for ever.
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     bench.kill(&message(&[]), VERDICT).await;
-    assert_eq!((bench.letters.lost(), bench.counters("sink").dead), (2, 2));
+    assert_eq!((bench.letters.counts().lost, bench.counters("sink").dead), (2, 2));
     fs::remove_file(&path).unwrap();
     bench.kill(&message(&[]), VERDICT).await;
-    assert_eq!((bench.letters.lost(), bench.file().len()), (2, 1));
+    assert_eq!((bench.letters.counts().lost, bench.file().len()), (2, 1));
+    assert_eq!(bench.letters.to_json()["lost"], 2);
 }

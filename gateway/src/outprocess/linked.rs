@@ -4,16 +4,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use sandgate_wire::link::{Lane, Signal, State as HostState};
-use serde_json::{Map, Value};
+use sandgate_wire::link::{Lane, LinkStatistics, Signal, State as HostState};
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::attach::{Attach, Ended};
 use super::backlog::{Backlog, Entry, InHand};
 use super::connector::Connector;
+use super::host_death;
 use super::links::{LinkState, Place};
 use super::over_link::{Counts, Inbound, outbound};
 use super::presence::Presence;
@@ -28,6 +29,8 @@ const OPEN: Duration = Duration::from_secs(2);
 /// How long a host that was told Destroy may take to say that the module has ended. What it publishes until
 /// then still comes through.
 const PARTING: Duration = Duration::from_secs(1);
+/// How often the status is told what happened on the link, which all modules of a host share.
+const LOOK: Duration = Duration::from_secs(1);
 /// Figures of a host that are shown at most.
 const FIGURES: usize = 64;
 
@@ -153,8 +156,7 @@ impl<C: Connector> Running<C> {
         let Entry { delivery, deaths, .. } = entry;
         let reason = format!("the host died {deaths} times while it handled this message");
         error!(module = self.module, source = delivery.route().source(), reason, "dead letter");
-        let verdict =
-            serde_json::json!({"version": 1, "module": self.module, "kind": {"host": {}}, "summary": reason});
+        let verdict = host_death::verdict(&self.module, &self.config.arguments, &delivery, deaths, &reason);
         self.dead_letters.bury(delivery, &verdict.to_string(), &reason).await;
     }
 }
@@ -212,6 +214,9 @@ impl Watch<'_> {
     async fn follow(&mut self, place: &mut Place) -> Ended {
         let mut state = place.state();
         let mut revivals = self.status.revivals();
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shown = None;
         loop {
             tokio::select! {
                 biased;
@@ -229,6 +234,14 @@ impl Watch<'_> {
                     Some(Signal::Refused { .. }) | None => return Ended::Closed,
                     Some(_) => {}
                 },
+                _ = looks.tick() => {
+                    let LinkStatistics { connections, unknown, strays, .. } = place.statistics();
+                    let now = (connections, unknown, strays);
+                    if shown.replace(now) != Some(now) {
+                        let link = json!({"connections": connections, "unknown": unknown, "strays": strays});
+                        self.status.set_figure("link", link);
+                    }
+                }
                 Ok(()) = revivals.changed() => {
                     let (module, epoch) = (place.lane.module(), place.lane.epoch());
                     info!(module = self.module, "revival asked for");

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sandgate_wire::link::{
-    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, Offer, Side, Signal, Versions, Window, carry,
-    greet,
+    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
+    Window, carry, greet,
 };
 use thiserror::Error;
 use tokio::net::UnixStream;
@@ -254,6 +254,11 @@ impl Drop for Host {
         if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
+        let LinkStatistics { connections, frames_sent, frames_received, unknown, strays } =
+            self.lanes.statistics();
+        if connections > 0 {
+            info!(connections, frames_sent, frames_received, unknown, strays, "host link statistics");
+        }
     }
 }
 
@@ -279,6 +284,11 @@ impl Place {
     /// How the link is.
     pub(super) fn state(&self) -> watch::Receiver<LinkState> {
         self.link.host.state.subscribe()
+    }
+
+    /// What happened on the link so far.
+    pub(super) fn statistics(&self) -> LinkStatistics {
+        self.link.host.lanes.statistics()
     }
 
     /// The module's turn among those that have messages out at the host.

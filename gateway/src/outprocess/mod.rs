@@ -16,6 +16,7 @@ mod attach;
 mod backlog;
 mod backoff;
 mod connector;
+mod host_death;
 mod launched;
 mod launcher;
 mod linked;

@@ -1,5 +1,7 @@
 //! The proxy of one remote module: attach, run, attach again, and the end.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -27,6 +29,8 @@ use crate::status::{ModuleStatus, State};
 pub(super) const DRAIN: Duration = Duration::from_secs(2);
 /// An attach to a host that is started elsewhere went fine if it lasted so long: the next one begins at once.
 const FINE: Duration = Duration::from_secs(1);
+/// After so long without anybody at the control channel the host is said to be absent.
+const ABSENT: Duration = Duration::from_millis(500);
 /// How long Destroy, and what stands before it, may take to leave.
 const FLUSH: Duration = Duration::from_millis(500);
 /// How long a host that nobody waits for may publish after Destroy.
@@ -157,8 +161,7 @@ impl<C: Connector> Running<C> {
 
     /// One attach, from Create to its end.
     async fn serve(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
-        let creating = attach.create(&self.module, self.config.timeout);
-        let created = self.stop.run_until_cancelled(creating).await;
+        let created = self.stop.run_until_cancelled(self.create(attach)).await;
         if matches!(created, Some(Ok(_) | Err(Ended::Refused(_)))) {
             self.launch = self.launched.as_ref().map(Launched::hear);
         }
@@ -194,6 +197,32 @@ impl<C: Connector> Running<C> {
                 self.serve_on_pair(attach, inbox).await
             }
         }
+    }
+
+    /// Create and its Reply. Meanwhile the status shows whether anybody is there.
+    async fn create(&self, attach: &Attach) -> Result<Option<Offer>, Ended> {
+        tokio::select! {
+            created = attach.create(&self.module, self.config.timeout) => created,
+            never = self.follow_absence(attach) => match never {},
+        }
+    }
+
+    async fn follow_absence(&self, attach: &Attach) -> Infallible {
+        // Of a launched host the launcher knows more.
+        if self.launched.is_some() {
+            return pending().await;
+        }
+        let mut peer = attach.control.peer();
+        if timeout(ABSENT, peer.wait_for(|peer| peer.connected)).await.is_err() {
+            let control = &self.config.control;
+            self.status.set(State::Absent, format!("no host is at {control}"));
+            // The sender is the channel's.
+            let _ = peer.wait_for(|peer| peer.connected).await;
+            let before = if self.tally.attaches == 0 { State::Starting } else { State::Restarting };
+            self.status.set(before, "its host has come");
+        }
+        // When it goes, this attach is over.
+        pending().await
     }
 
     /// A place on the link that the host offers.

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use sandgate_tests::config::{Configuration, attached, launched};
 use sandgate_tests::log_file::LogFile;
-use sandgate_tests::process::Process;
+use sandgate_tests::process::{Process, number};
 use sandgate_tests::programs::{command, program, waiting_host};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::{until, until_some};
@@ -92,6 +92,21 @@ fn a_crash_loop_is_quarantined_and_revived_by_command() {
 }
 
 #[test]
+fn a_module_whose_host_is_not_there_is_absent() {
+    let scratch = Scratch::new();
+    let control = scratch.id("c");
+    let configuration = Configuration::new().remote("remote", attached(&control), Value::Null).json();
+    let mut gateway = administered_gateway(&scratch, &configuration);
+    let absent = module_in_state(&scratch, "remote", "absent");
+    assert!(absent["reason"].as_str().unwrap().contains("no host is at"), "{absent}");
+    let host = waiting_host(&scratch, &control, "modules/annotate", &[]);
+    module_in_state(&scratch, "remote", "running");
+    host.kill();
+    module_in_state(&scratch, "remote", "absent");
+    gateway.stop();
+}
+
+#[test]
 fn what_is_too_old_expires_and_the_counters_add_up() {
     let scratch = Scratch::new();
     let control = scratch.id("c");
@@ -114,8 +129,17 @@ fn what_is_too_old_expires_and_the_counters_add_up() {
         assert_eq!(count(&route, "offered"), settled, "{route}");
         count(&route, "expired") > 0 && count(&route, "delivered") > 0
     });
-    gateway.stop();
+    // Counted where the messages are. Between two greetings nothing moves.
     host.stop();
+    until("as many in flight as waiting", || {
+        let route = route();
+        count(&route, "waiting") > 0 && count(&route, "waiting") == count(&route, "in.flight")
+    });
+    gateway.stop();
+    let line = gateway.wait_for_line(": link ");
+    let count = |key| number(&line, key);
+    let settled: u64 = ["delivered", "dropped", "expired", "dead", "in_flight"].map(count).iter().sum();
+    assert_eq!(count("offered"), settled, "{line}");
 }
 
 #[test]

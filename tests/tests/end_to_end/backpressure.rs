@@ -49,7 +49,7 @@ fn run_against_a_slow_module(policy: &str) -> [u64; 4] {
 fn link(gateway: &Process, source: &str, sink: &str) -> [u64; 4] {
     let (source, sink) = (format!(r#"source="{source}""#), format!(r#"sink="{sink}""#));
     let line = gateway.wait_for_line_with(&[": link ", &source, &sink]);
-    ["offered", "delivered", "dropped", "waiting"].map(|key| number(&line, key))
+    ["offered", "delivered", "dropped", "in_flight"].map(|key| number(&line, key))
 }
 
 #[test]

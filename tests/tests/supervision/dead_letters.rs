@@ -6,10 +6,12 @@ use sandgate_tests::config::{Configuration, attached};
 use sandgate_tests::ends::{Ends, around};
 use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::process::number;
-use sandgate_tests::programs::{running_gateway, waiting_host};
+use sandgate_tests::programs::{command, running_gateway, running_gateway_with, waiting_host};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::until_some;
 use serde_json::{Value, json};
+
+use super::quarantine::status;
 
 /// The entries of a file of dead letters, once there are so many.
 fn dead_letters(scratch: &Scratch, count: usize) -> Vec<Value> {
@@ -95,7 +97,38 @@ fn a_message_whose_host_dies_again_and_again_is_given_up_too() {
     gateway.wait_for_line("the host died 3 times while it handled this message");
     ends.send_numbers([2]);
     ends.expect_numbers([2]);
-    assert_eq!(dead_letters(&scratch, 1)[0]["properties"]["number"], json!("1"));
+    let letter = &dead_letters(&scratch, 1)[0];
+    assert_eq!(letter["properties"]["number"], json!("1"));
+    // The gateway's verdict is one that can be replayed; here the message does no harm.
+    let verdict = scratch.write("verdict.json", letter["verdict"].to_string());
+    let mut replay = command(&scratch, &host);
+    let output = replay.args(["replay", "--force"]).args([&verdict, &module]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        text.contains("the host died 3 times") && text.contains("the call of `receive` went well"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_written_is_told_of() {
+    let scratch = Scratch::new();
+    let id = scratch.id("middle");
+    let _host = waiting_host(&scratch, &id, "fixtures/trap_receive", &[]);
+    let mut document = around(&scratch, attached(&id), Value::Null);
+    document["dead.letter.file"] = json!("no/such/directory/letters");
+    let mut gateway = running_gateway_with(&scratch, &document, &["--admin", &scratch.id("admin")]);
+    let ends = Ends::attach(&scratch);
+    ends.send(&[("trap", "now")], b"");
+    ends.send_numbers([1]);
+    ends.expect_numbers([1]);
+    gateway.wait_for_line_with(&["a dead letter is lost", "no/such/directory"]);
+    let letters = status(&scratch)["dead.letters"].clone();
+    assert_eq!((&letters["written"], &letters["lost"]), (&json!(0), &json!(1)), "{letters}");
+    gateway.stop();
+    let line = gateway.wait_for_line("dead letters in the file");
+    assert_eq!((number(&line, "written"), number(&line, "lost")), (0, 1), "{line}");
 }
 
 /// Kills the first three hosts shortly after they were started; lets the others live.

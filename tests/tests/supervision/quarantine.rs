@@ -12,14 +12,14 @@ use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::until;
 use serde_json::{Value, json};
 
-fn status(scratch: &Scratch) -> Value {
+pub(super) fn status(scratch: &Scratch) -> Value {
     let mut status: Command = command(scratch, program("gateway"));
     let output = status.args(["status", "--json", "--admin"]).arg(scratch.file("admin")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn module(status: &Value, name: &str) -> Value {
+pub(super) fn module(status: &Value, name: &str) -> Value {
     let modules = status["modules"].as_array().unwrap();
     modules.iter().find(|module| module["name"] == name).unwrap().clone()
 }

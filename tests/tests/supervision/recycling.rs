@@ -4,9 +4,12 @@ use sandgate_tests::config::attached;
 use sandgate_tests::ends::{Ends, around};
 use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::process::number;
-use sandgate_tests::programs::running_gateway;
+use sandgate_tests::programs::{running_gateway, running_gateway_with};
 use sandgate_tests::scratch::Scratch;
+use sandgate_tests::wait::until;
 use serde_json::{Value, json};
+
+use super::quarantine::{module, status};
 
 fn recycled(guest: &str, args: Value, recycle: Value, numbers: u64) -> u64 {
     let scratch = Scratch::new();
@@ -27,6 +30,23 @@ fn recycled(guest: &str, args: Value, recycle: Value, numbers: u64) -> u64 {
 #[test]
 fn an_instance_is_replaced_after_so_many_messages_and_nothing_is_lost() {
     assert_eq!(recycled("modules/echo", Value::Null, json!({"messages": 10}), 1000), 100);
+}
+
+#[test]
+fn what_is_recycled_is_shown_by_the_gateway() {
+    let scratch = Scratch::new();
+    let more = json!({"recycle": {"messages": 10}});
+    let id = scratch.id("middle");
+    let _host = HostConfiguration::new().module("middle", &id, "modules/echo", more).start(&scratch);
+    let document = around(&scratch, attached(&id), Value::Null);
+    let _gateway = running_gateway_with(&scratch, &document, &["--admin", &scratch.id("admin")]);
+    let ends = Ends::attach(&scratch);
+    ends.send_numbers(1..=100);
+    ends.expect_numbers(1..=100);
+    until("the figures", || {
+        let host = &module(&status(&scratch), "middle")["host"];
+        host["recycled"] == json!(10) && host["received"] == json!(100)
+    });
 }
 
 #[test]

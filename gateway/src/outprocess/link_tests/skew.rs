@@ -93,6 +93,15 @@ async fn a_host_that_knows_more_is_served_as_one_that_does_not() {
     for code in [4, 77, 255] {
         host.say(HostState::Other(code));
     }
+    // Of its figures the numbers are shown, and the link's own beside them.
+    let (module, epoch) = (MODULE, host.lane.epoch());
+    let json = r#"{"received": 5, "recycled": 2, "mood": "fine", "more": {"deep": 1}}"#.to_owned();
+    host.lanes.signal(Signal::Statistics { module, epoch, json }).unwrap();
+    until("the host's figures", || {
+        bench.status.to_json()["host"] == serde_json::json!({"received": 5, "recycled": 2})
+    })
+    .await;
+    until("the link's figures", || bench.status.to_json()["link"]["unknown"] == 4).await;
     host.send(Parcel { kind: ParcelKind::Other(200), ..Parcel::message("what?".into()) });
     host.send(Parcel::message(super::message(1).frame().clone()));
     assert_eq!(number(&within("a message", bench.sink.recv()).await.unwrap().message), 1);
