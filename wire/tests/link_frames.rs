@@ -238,13 +238,11 @@ fn a_length_over_the_limit_is_refused_with_the_header() {
 }
 
 #[test]
-fn texts_and_states_are_checked() {
+fn texts_are_checked() {
     for kind in [Kind::Refused, Kind::Statistics, Kind::Bye] {
         let error = Frame::parse(&with_payload(kind as u8, b"\xff")).unwrap_err();
         assert!(matches!(error, DecodeError::NotUtf8(_)), "{error}");
     }
-    let error = Frame::parse(&with_payload(Kind::State as u8, &[4])).unwrap_err();
-    assert_eq!(error, DecodeError::Unknown { what: "state", value: 4 });
     let mut parcel = vec![0; 15];
     parcel.extend_from_slice(&[1, 0xff]);
     let error = Frame::parse(&with_payload(Kind::Parcel as u8, &parcel)).unwrap_err();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sandgate_wire::link::{Lane, LinkStatistics, Signal, State as HostState};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -42,7 +42,14 @@ impl<C: Connector> Running<C> {
         mut place: Place,
         inbox: &mut Inbox,
     ) -> Ended {
-        if let Err(ended) = opened(&mut place.signals).await {
+        let mut state = place.state();
+        let opened = tokio::select! {
+            // What the host has said before it went stands.
+            biased;
+            opened = opened(&mut place.signals) => opened,
+            ended = gone(&mut state) => Err(ended),
+        };
+        if let Err(ended) = opened {
             return ended;
         }
         let (module, epoch) = (place.lane.module(), place.lane.epoch());
@@ -118,7 +125,7 @@ impl<C: Connector> Running<C> {
         let gone = async {
             tokio::select! {
                 () = ended => {}
-                _ = state.wait_for(|state| matches!(state, LinkState::Gone | LinkState::Silent)) => {}
+                _ = gone(&mut state) => {}
             }
         };
         // Either way it is over: the host is done, or has had its time.
@@ -181,6 +188,13 @@ async fn send_over_link(
         () = too_late => {}
     }
     stop.cancelled().await;
+}
+
+/// Waits until the link has no host any more.
+async fn gone(state: &mut watch::Receiver<LinkState>) -> Ended {
+    let state = state.wait_for(|state| matches!(state, LinkState::Gone | LinkState::Silent)).await;
+    let is_silent = state.is_ok_and(|state| *state == LinkState::Silent);
+    if is_silent { Ended::Silent } else { Ended::HostGone }
 }
 
 /// Waits until the host has opened the lane.
@@ -248,10 +262,7 @@ impl Watch<'_> {
                     place.signal(Signal::Revive { module, epoch });
                 }
                 // Behind what the host has said before.
-                state = state.wait_for(|state| matches!(state, LinkState::Gone | LinkState::Silent)) => {
-                    let silent = state.is_ok_and(|state| *state == LinkState::Silent);
-                    return if silent { Ended::Silent } else { Ended::HostGone };
-                }
+                ended = gone(&mut state) => return ended,
             }
         }
     }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use tokio::net::UnixListener;
 
 use super::*;
+use crate::outprocess::attach::Ended;
 use crate::outprocess::links::LinkState;
 
 const HOST: Instance = Instance([3; 16]);
@@ -68,4 +69,18 @@ async fn a_host_that_is_overrun_with_connections_is_not_dead() {
     };
     let (link, _stream) = tokio::join!(joining, accepting);
     assert!(link.is_ok());
+}
+
+/// Then it is known to be gone at once, and the next one is not kept waiting.
+#[tokio::test]
+async fn a_host_that_dies_between_its_reply_and_the_opening_of_a_lane_is_gone() {
+    let mut bench = bench(OPTIONS);
+    let (channels, mut stream, instance, _adopted) = bench.greeted().await;
+    offer(&channels, instance, None).await;
+    // Its Open.
+    assert_ne!(within("Open", stream.read_buf(&mut Vec::new())).await.unwrap(), 0);
+    drop(stream);
+    let _next = bench.greeted().await;
+    let reason = bench.status.to_json()["reason"].clone();
+    assert_eq!(reason, Ended::HostGone.to_string());
 }
