@@ -5,6 +5,7 @@
 mod bench;
 mod binaries;
 mod check;
+mod conformance;
 mod demo;
 mod fuzz;
 mod guests;
@@ -35,6 +36,7 @@ Examples:
   cargo xtask test                  everything that continuous integration checks
   cargo xtask bench                 the table of measurements
   cargo xtask bench -- --help       what the benchmark can be asked
+  cargo xtask conformance           V1's requirements, number by number
   cargo xtask fuzz control          ten million arbitrary inputs for one codec
 
 What is missing and can be had without changing the system is fetched into the target directory.
@@ -60,6 +62,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Tests every requirement of V1's out-of-process module, and writes docs/conformance.md
+    Conformance,
     /// Throws arbitrary bytes at what reads them, guided by coverage
     Fuzz {
         /// One of the targets [default: all, one after the other]
@@ -101,6 +105,7 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
             guests::build(&project, progress)
         }
         Verb::Bench { arguments } => bench::run(&project, progress, &arguments),
+        Verb::Conformance => conformance::run(&project, progress),
         Verb::Fuzz { target, runs } => fuzz::run(&project, progress, target.as_deref(), runs),
         Verb::Tidy => progress.step("tidy", "the repository's own rules", || tidy::check(&project)),
         Verb::Tools => tools::provide(&project, progress).map(drop),

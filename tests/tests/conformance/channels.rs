@@ -72,7 +72,7 @@ pub fn srs_outprocess_module_17_009_the_message_channel_is_connected_where_the_c
 }
 
 pub fn srs_outprocess_module_17_010_the_control_channel_is_a_pair_socket_of_its_own() {
-    let (scene, controls, messages) = RawHost::bound("middle", |_| {});
+    let (_scene, controls, messages) = RawHost::bound("middle", |_| {});
     let mut control = controls.accept_ungreeted();
     assert_eq!(control.read(8), golden("ipc-handshake.bin"), "scalability protocols, pair, version 0");
     assert!(control.write(&HANDSHAKE));
@@ -81,7 +81,6 @@ pub fn srs_outprocess_module_17_010_the_control_channel_is_a_pair_socket_of_its_
     assert!(matches!(Control::decode(&control.recv()), Ok(Control::Create(_))));
     assert!(control.write(&frame(&golden("reply-success.bin"))));
     assert_eq!(control.recv(), golden("start.bin"));
-    drop(scene);
 }
 
 pub fn srs_outprocess_module_17_011_the_control_channel_is_connected_where_the_configuration_says() {
@@ -106,10 +105,9 @@ pub fn srs_outprocess_module_17_011_the_control_channel_is_connected_where_the_c
     // Either side may be there first.
     let (early, late) = forms.split_at(2);
     let early_hosts: Vec<_> = early.iter().map(|(_, address)| V1Host::listen(address)).collect();
-    let scene = Scene::start(scratch, &configuration.json());
+    let _scene = Scene::start(scratch, &configuration.json());
     let late_hosts: Vec<_> = late.iter().map(|(_, address)| V1Host::listen(address)).collect();
     for ((id, _), host) in forms.iter().zip(early_hosts.iter().chain(&late_hosts)) {
         assert_eq!(host.next_create().arguments, format!("{id:?}"), "the right module is at {id}");
     }
-    drop(scene);
 }

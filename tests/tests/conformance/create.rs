@@ -53,7 +53,7 @@ pub fn srs_outprocess_module_17_006_every_module_has_a_state_of_its_own() {
         .link("*", "log")
         .json();
     let [one, two] = ["one", "two"].map(|name| V1Host::listen(&scratch.id(name)));
-    let scene = Scene::start(scratch, &configuration);
+    let _scene = Scene::start(scratch, &configuration);
     let first = one.next_create();
     let message = Pair::listen(&first.uri);
     one.reply(Status::SUCCESS);
@@ -68,7 +68,6 @@ pub fn srs_outprocess_module_17_006_every_module_has_a_state_of_its_own() {
     let entries = LogFile::at(&log).wait_for(1);
     assert_eq!(entries[0].property("number"), Some("7"));
     assert_eq!(one.control.recv_within(Duration::ZERO), None, "no second Create");
-    drop(scene);
 }
 
 pub fn srs_outprocess_module_17_007_messages_stay_whole_when_many_modules_send_at_once() {

@@ -11,7 +11,7 @@ use sandgate_tests::v1::V1Host;
 use sandgate_tests::wait::until_some;
 use sandgate_wire::{Control, Status};
 
-use crate::frames::{filled, flood, number_of, reply_frame};
+use crate::frames::{filled, flood, flood_of, number_of, reply_frame};
 use crate::host::RawHost;
 use crate::scene::{Scene, launch, middle};
 
@@ -58,15 +58,8 @@ pub fn srs_outprocess_module_17_050_a_host_that_goes_on_answering_is_not_attache
     thread::scope(|scope| {
         scene.begin_stop();
         host.expect(&Control::Destroy);
-        scope.spawn(|| {
-            // What a host says when it has destroyed its module, and more of it than anybody should.
-            let detach = reply_frame(Status::DETACH);
-            while !stop.load(Ordering::Relaxed) {
-                if !host.control.try_send(&detach) {
-                    thread::yield_now();
-                }
-            }
-        });
+        // What a host says when it has destroyed its module, and more of it than anybody should.
+        scope.spawn(|| flood_of(&host.control, &stop, |_| reply_frame(Status::DETACH)));
         scene.end_stop();
         stop.store(true, Ordering::Relaxed);
     });

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandgate_tests::pair::Pair;
 use sandgate_tests::v1::decode;
+use sandgate_tests::wait::PATIENCE;
 use sandgate_wire::{Control, Message, Status};
 
 /// Properties and content.
@@ -47,9 +48,16 @@ pub fn number_of(frame: Vec<u8>) -> u64 {
 
 /// Sends numbered messages from 1 on, as fast as they are taken, until told to stop. Gives the last number.
 pub fn flood(pair: &Pair, stop: &AtomicBool) -> u64 {
+    flood_of(pair, stop, numbered)
+}
+
+/// The same with the frames that belong to the numbers.
+pub fn flood_of(pair: &Pair, stop: &AtomicBool, frame: impl Fn(u64) -> Vec<u8>) -> u64 {
+    let start = Instant::now();
     let mut number = 0;
-    while !stop.load(Ordering::Relaxed) {
-        if pair.try_send(&numbered(number + 1)) {
+    // A test that has failed does not tell it to stop.
+    while !stop.load(Ordering::Relaxed) && start.elapsed() < PATIENCE {
+        if pair.try_send(&frame(number + 1)) {
             number += 1;
         } else {
             // No room: the others are to be heard, not this loop.

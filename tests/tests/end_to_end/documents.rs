@@ -18,7 +18,7 @@ const HOST: &str =
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
 
 /// Every command, and what runs it.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: [(&str, &str); 19] = [
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
@@ -26,6 +26,7 @@ const COMMANDS: [(&str, &str); 18] = [
     ("cargo xtask build", "a step of cargo xtask test"),
     ("cargo xtask guests", "a step of cargo xtask test"),
     ("cargo xtask tidy", "a step of cargo xtask test"),
+    ("cargo xtask conformance", "its tests are a step of cargo xtask test"),
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
     ("cargo build --release --target wasm32-wasip2", "how cargo xtask guests builds"),
