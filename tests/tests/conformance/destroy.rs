@@ -104,11 +104,12 @@ pub fn srs_outprocess_module_17_048_a_launched_host_that_heeds_nothing_is_ended_
 }
 
 pub fn srs_outprocess_module_17_030_the_message_channel_is_closed_behind_the_last_message() {
-    const LAST: u64 = 1000;
+    const LAST: u64 = 200;
     let (scene, mut host) = RawHost::scene(|_| {});
     let ends = scene.ends();
-    ends.send_numbers(1..=LAST);
-    scene.wait_for_counter("source", "middle", "offered", LAST);
+    // All that the channel takes, which its host has not read yet.
+    (1..=LAST).for_each(|number| ends.source.send(&filled(number, 10_000)));
+    scene.wait_for_counter("source", "middle", "delivered", LAST);
     scene.begin_stop();
     let mut numbers = 1..=LAST;
     while let Some(frame) = host.message.try_recv() {

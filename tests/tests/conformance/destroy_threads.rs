@@ -91,7 +91,7 @@ pub fn srs_outprocess_module_17_051_what_waits_for_the_host_is_sent_before_destr
     (1..=LAST).for_each(|number| ends.source.send(&filled(number, 10_000)));
     scene.wait_for_counter("source", "middle", "offered", LAST);
     assert!(scene.counter("source", "middle", "waiting") > 0);
-    scene.begin_stop();
+    scene.begin_stop_of_module();
     (1..=LAST).for_each(|number| assert_eq!(number_of(host.message.recv()), number));
     assert_eq!(Control::decode(&host.control.recv()).unwrap(), Control::Destroy);
 }

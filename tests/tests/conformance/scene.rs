@@ -106,6 +106,12 @@ impl Scene {
         self.gateway.wait_for_line("gateway stopping");
     }
 
+    /// Starts the stop, and waits until it has come to the module under test: `source` has ended.
+    pub fn begin_stop_of_module(&self) {
+        self.begin_stop();
+        self.gateway.wait_for_line_with(&["channel statistics", r#"module="source""#]);
+    }
+
     /// Waits for the end of the stop, in good order.
     pub fn end_stop(&mut self) {
         let status = self.gateway.wait_exit();
