@@ -16,7 +16,8 @@ pub struct Ends {
     pub source: Pair,
     /// What the module publishes comes here.
     pub sink: Pair,
-    _controls: [V1Host; 2],
+    /// The control channels of both.
+    pub controls: [V1Host; 2],
 }
 
 impl Ends {
@@ -24,7 +25,7 @@ impl Ends {
     #[must_use]
     pub fn attach(scratch: &Scratch) -> Self {
         let (source, sink) = (V1Host::listen(&scratch.id("source")), V1Host::listen(&scratch.id("sink")));
-        Self { source: serve(&source), sink: serve(&sink), _controls: [source, sink] }
+        Self { source: serve(&source), sink: serve(&sink), controls: [source, sink] }
     }
 
     /// Sends a message to the module.

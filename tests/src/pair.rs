@@ -56,6 +56,34 @@ impl Pair {
         self.recv_within(PATIENCE).expect("waited too long for a frame")
     }
 
+    /// Waits until so many peers have been connected, one after the other, the present one included.
+    pub fn wait_for_peer(&self, nth: u64) {
+        let mut peer = self.channel.peer();
+        let waiting =
+            async { timeout(PATIENCE, peer.wait_for(|peer| peer.connections >= nth)).await.map(drop) };
+        self.runtime.block_on(waiting).expect("waited too long for a peer");
+    }
+
+    /// The frames that still come until the peer has gone.
+    #[must_use]
+    pub fn recv_to_end(&self) -> Vec<Vec<u8>> {
+        let (channel, mut peer): (&dyn Channel, _) = (&self.channel, self.channel.peer());
+        let mut frames = Vec::new();
+        let receiving = async {
+            loop {
+                tokio::select! {
+                    // What came before the end is read first.
+                    biased;
+                    frame = channel.recv() => frames.push(frame.unwrap().to_vec()),
+                    _ = peer.wait_for(|peer| peer.connections > 0 && !peer.connected) => return,
+                }
+            }
+        };
+        let receiving = async { timeout(PATIENCE, receiving).await };
+        self.runtime.block_on(receiving).expect("waited too long for the peer's end");
+        frames
+    }
+
     /// The next frame, if it comes within this time.
     #[must_use]
     pub fn recv_within(&self, time: Duration) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -96,6 +97,12 @@ impl RawPeer {
         self.try_recv().expect("the connection has ended")
     }
 
+    /// Ends the connection.
+    pub fn shut_down(&self) {
+        // An error means that the other side was quicker.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+
     /// Waits until the other side has ended the connection.
     ///
     /// # Panics
@@ -138,12 +145,24 @@ impl RawListener {
     /// The next connection, with the greetings exchanged.
     #[must_use]
     pub fn accept(&self) -> RawPeer {
+        let mut peer = self.accept_ungreeted();
+        peer.greet();
+        peer
+    }
+
+    /// The next connection, on which nothing has been written yet.
+    #[must_use]
+    pub fn accept_ungreeted(&self) -> RawPeer {
         let what = format!("a connection to {}", self.path.display());
         let (stream, _) = until_some(&what, || self.listener.accept().ok());
         stream.set_nonblocking(false).unwrap();
-        let mut peer = RawPeer::new(stream);
-        peer.greet();
-        peer
+        RawPeer::new(stream)
+    }
+
+    /// Whether somebody has connected whom nobody has accepted.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.listener.accept().is_ok()
     }
 }
 

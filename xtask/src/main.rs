@@ -5,6 +5,7 @@
 mod bench;
 mod binaries;
 mod check;
+mod conformance;
 mod demo;
 mod fuzz;
 mod guests;
@@ -36,6 +37,7 @@ Examples:
   cargo xtask test                  everything that continuous integration checks
   cargo xtask bench                 the table of measurements
   cargo xtask bench -- --help       what the benchmark can be asked
+  cargo xtask conformance           V1's requirements, number by number
   cargo xtask fuzz control          ten million arbitrary inputs for one codec
 
 What is missing and can be had without changing the system is fetched into the target directory.
@@ -63,6 +65,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Tests every requirement of V1's out-of-process module, and writes docs/conformance.md
+    Conformance,
     /// Throws arbitrary bytes at what reads them, guided by coverage
     Fuzz {
         /// One of the targets [default: all, one after the other]
@@ -108,6 +112,7 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
         }
         Verb::Java => java::check(&project, progress),
         Verb::Bench { arguments } => bench::run(&project, progress, &arguments),
+        Verb::Conformance => conformance::run(&project, progress),
         Verb::Fuzz { target, runs, keep } => fuzz::run(&project, progress, target.as_deref(), runs, keep),
         Verb::Tidy => progress.step("tidy", "the repository's own rules", || tidy::check(&project)),
         Verb::Tools => tools::provide(&project, progress).map(drop),

@@ -26,6 +26,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask build", "a step of cargo xtask test"),
     ("cargo xtask guests", "a step of cargo xtask test"),
     ("cargo xtask tidy", "a step of cargo xtask test"),
+    ("cargo xtask conformance", "its tests are a step of cargo xtask test"),
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask java", "a step of cargo xtask test"),
