@@ -15,11 +15,11 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
-/// The folder of this crate.
+/// The folder of the crate `sandgate-native`. Tests of other crates use this file too.
 pub fn native() -> PathBuf {
-    // The loader's tests use this file too.
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    folder.ancestors().find(|folder| folder.join("include/module.h").exists()).unwrap().to_owned()
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut places = folders.flat_map(|folder| [folder.to_owned(), folder.join("native")]);
+    places.find(|place| place.join("include/module.h").exists()).unwrap()
 }
 
 /// The library, as cargo has built it for this test.
