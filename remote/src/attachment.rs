@@ -24,11 +24,19 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct Attachment {
     create: Create,
+    gateway: Gateway,
     instance: Guarded,
     outlet: Arc<Outlet>,
     channel: Arc<dyn Channel>,
     ledger: Arc<Ledger>,
     started: bool,
+}
+
+/// Which gateway it is, by its connection to which of the control channels that there were.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Gateway {
+    pub(crate) bound: u64,
+    pub(crate) connection: u64,
 }
 
 /// What became of a message.
@@ -47,6 +55,7 @@ impl Attachment {
     pub(crate) fn create(
         class: &ModuleClass,
         create: Create,
+        gateway: Gateway,
         channel: Arc<dyn Channel>,
         ledger: &Arc<Ledger>,
     ) -> Result<Self, Failure> {
@@ -56,7 +65,15 @@ impl Attachment {
         match Guarded::create(class, &create.arguments, broker) {
             Ok(instance) => {
                 ledger.count(|counts| counts.created += 1);
-                Ok(Self { create, instance, outlet, channel, ledger: ledger.clone(), started: false })
+                Ok(Self {
+                    create,
+                    gateway,
+                    instance,
+                    outlet,
+                    channel,
+                    ledger: ledger.clone(),
+                    started: false,
+                })
             }
             Err(failure) => {
                 outlet.end();
@@ -66,10 +83,10 @@ impl Attachment {
         }
     }
 
-    /// Whether a Create is only the repetition of the one that made this. Once Start has come, a Create is a new
-    /// attach.
-    pub(crate) fn is_repeated_by(&self, create: &Create) -> bool {
-        !self.started && self.create == *create
+    /// Whether a Create is only the repetition of the one that made this: the same, of the same gateway, before its
+    /// Start.
+    pub(crate) fn is_repeated_by(&self, create: &Create, gateway: Gateway) -> bool {
+        !self.started && self.gateway == gateway && self.create == *create
     }
 
     pub(crate) fn is_started(&self) -> bool {

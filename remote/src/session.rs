@@ -16,7 +16,7 @@ use sandgate_wire::{Channel, Control, Create, DecodeError, Status};
 use tokio::sync::watch;
 
 use crate::Ended;
-use crate::attachment::{Attachment, Received, settle};
+use crate::attachment::{Attachment, Gateway, Received, settle};
 use crate::burst::Burst;
 use crate::guarded::Failure;
 use crate::module::ModuleClass;
@@ -46,6 +46,8 @@ pub(crate) struct Session {
     setup: Setup,
     control: Arc<dyn Channel>,
     peer: watch::Receiver<Peer>,
+    /// How often the control channel was made.
+    bound: u64,
     attached: Option<Attachment>,
     /// A control message that was taken while others were looked for.
     ahead: Option<Bytes>,
@@ -76,6 +78,7 @@ impl Session {
             setup,
             peer: control.peer(),
             control,
+            bound: 1,
             attached: None,
             ahead: None,
             message_first: true,
@@ -153,9 +156,10 @@ impl Session {
     }
 
     /// A gateway repeats its Create until it is answered. Repetitions are answered by one instance. Once Start has
-    /// come, a Create is a new attach and gets a new instance.
+    /// come, or another gateway, a Create is a new attach and gets a new instance.
     fn on_create(&mut self, create: Create) {
-        if self.attached.as_ref().is_some_and(|attached| attached.is_repeated_by(&create)) {
+        let gateway = self.gateway();
+        if self.attached.as_ref().is_some_and(|attached| attached.is_repeated_by(&create, gateway)) {
             return self.reply(Status::SUCCESS);
         }
         self.detach();
@@ -166,7 +170,8 @@ impl Session {
                 return self.reply(Status::CONNECTION_ERROR);
             }
         };
-        let created = Attachment::create(&self.setup.class, create.clone(), channel, &self.setup.ledger);
+        let Setup { class, ledger, .. } = &self.setup;
+        let created = Attachment::create(class, create.clone(), gateway, channel, ledger);
         self.skip_repetitions(&create);
         match created {
             Ok(attached) => {
@@ -176,6 +181,10 @@ impl Session {
             }
             Err(failure) => self.on_failure(&failure),
         }
+    }
+
+    fn gateway(&self) -> Gateway {
+        Gateway { bound: self.bound, connection: self.peer.borrow().connections }
     }
 
     /// Creates that piled up while the instance was being made are answered by the Reply that follows.
@@ -277,6 +286,7 @@ impl Session {
                 self.setup.ledger.open(&control);
                 self.peer = control.peer();
                 self.control = control;
+                self.bound += 1;
             }
             Err(error) => {
                 if self.unbound.note().is_some() {

@@ -136,6 +136,17 @@ fn no_reply_that_a_dead_gateway_did_not_read_reaches_the_next_one() {
 }
 
 #[test]
+fn the_same_create_of_another_gateway_gets_an_instance_of_its_own() {
+    let mut stage = Stage::new();
+    stage.create("same");
+    stage.die_and_come_again();
+    stage.attach("same");
+    stage.assert_echo("x");
+    let calls = ["create same", "destroy", "drop", "create same", "start", "receive x"];
+    assert_eq!(stage.journal.take(), calls);
+}
+
+#[test]
 fn what_has_arrived_is_handled_before_the_end() {
     let mut stage = Stage::new();
     stage.attach("null");

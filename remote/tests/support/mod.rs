@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandgate_remote::{
@@ -16,6 +18,8 @@ use sandgate_wire::{Address, Channel, Control, Create, MemoryChannel, Message, S
 
 /// Frames that a channel in memory holds.
 pub const CAPACITY: usize = 16;
+/// How long anything may take before a test fails; no test measures time.
+const PATIENCE: Duration = Duration::from_secs(30);
 pub const URI: &str = "ipc:///tmp/played.message";
 
 /// What was done to the instances of a module, in order.
@@ -102,7 +106,7 @@ impl GatewayModule for Echo {
 
 /// The far ends of the channels that a module has opened.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Mutex<Ends>>);
+struct Memory(Arc<Mutex<Ends>>);
 
 #[derive(Default)]
 struct Ends {
@@ -125,6 +129,80 @@ impl Transport for Memory {
     }
 }
 
+/// Where gateways find a module that works in a thread of its own.
+#[derive(Default)]
+pub struct Far(Memory);
+
+/// A gateway whose calls wait.
+pub struct Gateway {
+    pub control: Arc<dyn Channel>,
+    memory: Memory,
+}
+
+impl Far {
+    pub fn proxy(&self, module: ModuleClass) -> ProxyGateway {
+        ProxyGateway::over(
+            ModuleConfiguration { identifier: "played".into(), module },
+            Arc::new(self.0.clone()),
+        )
+    }
+
+    /// A gateway at the control channel that was bound last.
+    pub fn gateway(&self) -> Gateway {
+        let control = self.0.0.lock().unwrap().controls.pop_back().expect("a control channel is bound");
+        Gateway { control, memory: self.0.clone() }
+    }
+}
+
+impl Gateway {
+    pub fn send(&self, control: &Control) {
+        self.control.try_send(control.encode().unwrap()).unwrap();
+    }
+
+    pub fn reply(&self) -> Status {
+        let mut frame = None;
+        until("a Reply", || {
+            frame = next(&*self.control);
+            frame.is_some()
+        });
+        match Control::decode(&frame.unwrap()).unwrap() {
+            Control::Reply(reply) => reply.status,
+            other => panic!("a module sends Replies only, not {other:?}"),
+        }
+    }
+
+    /// Create with success, and Start.
+    pub fn attach(&self, arguments: &str) -> Arc<dyn Channel> {
+        self.send(&create(arguments));
+        assert_eq!(self.reply(), Status::SUCCESS);
+        self.send(&Control::Start);
+        self.memory.0.lock().unwrap().messages.pop_back().unwrap()
+    }
+
+    pub fn receive(&self, channel: &dyn Channel) -> Message {
+        let mut frame = None;
+        until("a message", || {
+            frame = next(channel);
+            frame.is_some()
+        });
+        Message::decode(frame.unwrap()).unwrap()
+    }
+
+    pub fn assert_echo(&self, channel: &dyn Channel, text: &str) {
+        channel.try_send(message(text).frame().clone()).unwrap();
+        assert_eq!(self.receive(channel).property("text"), Some(text));
+    }
+}
+
+/// Waits until the condition holds, up to the end of patience.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited too long for {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A gateway, and the module that it plays with, which works in the same thread: nothing happens between two calls.
 pub struct Stage {
     pub proxy: ProxyGateway,
@@ -138,7 +216,9 @@ pub struct Stage {
 impl Stage {
     pub fn new() -> Self {
         let journal = Journal::default();
-        Self { journal: journal.clone(), ..Self::with(Player::class(&journal)) }
+        let mut stage = Self::with(Player::class(&journal));
+        stage.journal = journal;
+        stage
     }
 
     /// With another module, which has no journal.
@@ -249,6 +329,14 @@ impl Stage {
         self.control = Arc::new(far);
         self.work();
         self.control = self.memory.0.lock().unwrap().controls.pop_front().expect("bound anew");
+    }
+}
+
+/// The gateway goes first, for the module gives one that is there some time to read.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(self.control.close());
+        self.message.iter().for_each(|message| drop(message.close()));
     }
 }
 
