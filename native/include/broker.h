@@ -25,7 +25,7 @@ DEFINE_ENUM(BROKER_RESULT, BROKER_RESULT_VALUES);
 /* Publishes a message, from any thread, and waits while a sink that must not lose any has no room. The message stays
  * the caller's. The source must not be NULL; the publisher is the module to which the broker was given, whatever it
  * says. BROKER_INVALIDARG for a handle that stands for nothing, BROKER_ERROR for a message that is not taken: its
- * texts are not UTF-8, it is too large, or the module has been destroyed. */
+ * texts are not UTF-8, it is too large, or the way to the gateway is closed, as it is after Module_Destroy. */
 GATEWAY_EXPORT BROKER_RESULT Broker_Publish(BROKER_HANDLE broker, MODULE_HANDLE source, MESSAGE_HANDLE message);
 
 /* A broker lives as long as it is referenced. The module's own reference is the gateway's. */

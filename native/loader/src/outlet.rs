@@ -22,9 +22,9 @@ pub trait Outlet: Send + Sync {
     fn publish(&self, message: Message) -> Result<(), Refused>;
 }
 
-/// The module can publish no more.
+/// The message was not taken: the module has been destroyed, or the way is closed.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("the module has been destroyed")]
+#[error("the message was not taken")]
 pub struct Refused;
 
 const TAKEN: c_int = 0;
