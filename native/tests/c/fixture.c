@@ -110,6 +110,7 @@ static void receive(MODULE_HANDLE module, MESSAGE_HANDLE message) {
             (void)Broker_Publish(fixture->broker, fixture, destroyed);
         }
     }
+    if (told(fixture, "crash")) abort();
     if (told(fixture, "publish latin")) (void)publish(fixture, "caf\xe9", "1", NULL, 0);
     pass_on(fixture, message);
     /* A module does not own what it receives. */

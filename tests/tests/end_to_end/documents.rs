@@ -9,6 +9,7 @@ use sandgate_tests::log_file::LogFile;
 use sandgate_tests::process::Process;
 use sandgate_tests::programs::{command, guest, program, workspace};
 use sandgate_tests::scratch::Scratch;
+use sandgate_tests::wait::until;
 
 use crate::golden::sole_user_of_the_recorded_address;
 
@@ -17,11 +18,20 @@ const HOST: &str =
     "target/release/wasm-host --control /tmp/proxy_sample.control target/guests/modules/annotate.wasm";
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
 
+const COMPILE: &str = "cc -shared -fPIC -I native/include -o target/libannotate.so samples/native_module_host/module/annotate.c";
+const NATIVE: &str = "target/release/gateway samples/native_module_host/gateway.json";
+const NATIVE_GATEWAY: &str = "target/release/gateway samples/native_module_host/outprocess.json";
+const NATIVE_HOST: &str = "target/release/native-host --control /tmp/native_module_host.control";
+
 /// Every command, and what runs it.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: [(&str, &str); 22] = [
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
+    (COMPILE, "the_native_sample_works_as_it_is_written"),
+    (NATIVE, "the_native_sample_works_as_it_is_written"),
+    (NATIVE_GATEWAY, "the_native_sample_works_as_it_is_written"),
+    (NATIVE_HOST, "the_native_sample_works_as_it_is_written"),
     ("cargo xtask test", "continuous integration"),
     ("cargo xtask build", "a step of cargo xtask test"),
     ("cargo xtask guests", "a step of cargo xtask test"),
@@ -91,7 +101,14 @@ fn checkout(scratch: &Scratch) {
     for name in ["annotate", "threshold"] {
         symlink(guest(&format!("modules/{name}")), modules.join(name).with_extension("wasm")).unwrap();
     }
-    symlink(workspace().join("samples"), scratch.file("samples")).unwrap();
+    link_folders(scratch);
+}
+
+/// The folders of the repository that commands name.
+fn link_folders(scratch: &Scratch) {
+    for folder in ["native", "samples"] {
+        symlink(workspace().join(folder), scratch.file(folder)).unwrap();
+    }
 }
 
 /// A line of a document in a shell, which makes room for the program at its end.
@@ -125,4 +142,31 @@ fn the_demo_sample_works_as_it_is_written() {
     let mut gateway = shell(&scratch, DEMO);
     let _ = LogFile::at(&scratch.file("target/guests/modules/demo_log.json")).wait_for(1);
     gateway.stop();
+}
+
+#[test]
+fn the_native_sample_works_as_it_is_written() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.file("target/release")).unwrap();
+    for name in ["gateway", "native-host"] {
+        symlink(program(name), scratch.file("target/release").join(name)).unwrap();
+    }
+    link_folders(&scratch);
+    if !shell(&scratch, "cc --version").wait_exit().success() {
+        eprintln!("skipped: there is no C compiler");
+        return;
+    }
+    assert!(shell(&scratch, COMPILE).wait_exit().success());
+    let log = LogFile::at(&scratch.file("native_module_log.json"));
+    let annotated = |annotation: &str| {
+        until(&format!("a message annotated {annotation:?}"), || {
+            log.messages().iter().any(|message| message.property("annotation") == Some(annotation))
+        });
+    };
+    let mut gateway = shell(&scratch, NATIVE);
+    annotated("in the gateway");
+    gateway.stop();
+    let mut processes = [NATIVE_GATEWAY, NATIVE_HOST].map(|line| shell(&scratch, line));
+    annotated("in a process of its own");
+    processes.iter_mut().for_each(Process::stop);
 }

@@ -19,6 +19,7 @@ mod golden;
 mod hostile_gateway;
 mod hostile_host;
 mod launch;
+mod native;
 mod repeated_create;
 mod restart;
 mod start_order;
