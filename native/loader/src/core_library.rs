@@ -4,13 +4,11 @@
 
 use std::ffi::{CStr, OsStr, c_char};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use libloading::os::unix::{Library as Loaded, RTLD_GLOBAL, RTLD_NOW};
 use sandgate_native_interface::program::{GET_LIBRARY, GetLibrary, Library, VERSION};
-use tracing::warn;
 
-use crate::{LoadError, search};
+use crate::{LoadError, complaints, search};
 
 static LIBRARY: Mutex<Option<Library>> = Mutex::new(None);
 
@@ -44,10 +42,9 @@ fn load(name: &OsStr) -> Result<Library, String> {
     Ok(library)
 }
 
-/// A module has called a function wrongly. It is told by the thread's name which one, unless it was on a thread that
-/// the module itself has made.
+/// A module has called a function wrongly.
 unsafe extern "C" fn complained(text: *const c_char) {
     // SAFETY: the library gives a text that ends in NUL.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    warn!(thread = thread::current().name().unwrap_or_default(), %text, "a native module calls wrongly");
+    complaints::tell(&text, "");
 }

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod architecture;
+mod complaints;
 mod core_library;
 mod error;
 mod instance;

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use sandgate_native_interface::program::Outlet as Interface;
 use sandgate_wire::Message;
 use thiserror::Error;
-use tracing::warn;
+
+use crate::complaints;
 
 /// Takes what one module publishes, on any thread, also on several at the same time.
 pub trait Outlet: Send + Sync {
@@ -43,7 +44,7 @@ unsafe extern "C" fn publish(context: *mut c_void, bytes: *const u8, size: usize
     let message = match Message::decode(frame) {
         Ok(message) => message,
         Err(error) => {
-            warn!(%error, "a native module publishes what is no message for a gateway");
+            complaints::tell("Broker_Publish: the message is none for a gateway: ", &error.to_string());
             return REFUSED;
         }
     };
