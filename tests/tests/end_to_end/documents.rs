@@ -16,11 +16,15 @@ const GATEWAY: &str = "target/release/gateway samples/proxy_sample/gateway.json"
 const HOST: &str =
     "target/release/wasm-host --control /tmp/proxy_sample.control target/guests/modules/annotate.wasm";
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
+pub(crate) const REMOTE_GATEWAY: &str = "target/release/gateway samples/rust_remote/gateway.json";
+pub(crate) const REMOTE: &str = "target/release/rust_remote /tmp/rust_remote.control";
 
 /// Every command, and what runs it.
-const COMMANDS: [(&str, &str); 18] = [
+const COMMANDS: [(&str, &str); 20] = [
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
+    (REMOTE_GATEWAY, "rust_remote.rs"),
+    (REMOTE, "rust_remote.rs"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
     ("cargo xtask test", "continuous integration"),
     ("cargo xtask build", "a step of cargo xtask test"),
@@ -80,12 +84,12 @@ fn every_command_in_the_documents_is_known() {
 }
 
 /// A folder that looks like a checkout after `cargo xtask build`.
-fn checkout(scratch: &Scratch) {
+pub(crate) fn checkout(scratch: &Scratch) {
     let (release, modules) = (scratch.file("target/release"), scratch.file("target/guests/modules"));
     for folder in [&release, &modules] {
         fs::create_dir_all(folder).unwrap();
     }
-    for name in ["gateway", "wasm-host"] {
+    for name in ["gateway", "wasm-host", "rust_remote"] {
         symlink(program(name), release.join(name)).unwrap();
     }
     for name in ["annotate", "threshold"] {
@@ -95,7 +99,7 @@ fn checkout(scratch: &Scratch) {
 }
 
 /// A line of a document in a shell, which makes room for the program at its end.
-fn shell(scratch: &Scratch, line: &str) -> Process {
+pub(crate) fn shell(scratch: &Scratch, line: &str) -> Process {
     let line = match line.rsplit_once("&& ") {
         Some((before, program)) => format!("{before}&& exec {program}"),
         None => format!("exec {line}"),

@@ -21,4 +21,5 @@ mod hostile_host;
 mod launch;
 mod repeated_create;
 mod restart;
+mod rust_remote;
 mod start_order;
