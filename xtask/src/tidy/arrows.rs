@@ -8,9 +8,14 @@ use serde_json::Value;
 use crate::project::{Project, metadata};
 
 /// Who must not reach whom, by whatever way and for whatever purpose.
-const NEVER_REACHES: [(&str, &[&str], &str); 3] = [
+const NEVER_REACHES: [(&str, &[&str], &str); 4] = [
     ("sandgate-gateway", &["sandgate-host", "wasmtime"], "gateway and host meet in wire alone"),
     ("sandgate-host", &["sandgate-gateway"], "gateway and host meet in wire alone"),
+    (
+        "sandgate-remote",
+        &["sandgate-gateway", "sandgate-host", "wasmtime"],
+        "a program that is a module needs wire alone",
+    ),
     (
         "sandgate-wire",
         &["sandgate-gateway", "sandgate-host", "wasmtime"],
