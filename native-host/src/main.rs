@@ -84,7 +84,7 @@ fn run(control: String) -> Result<ExitCode> {
     gateway.attach()?;
     info!(control, pid = process::id(), "waiting for a gateway");
     let ended = gateway.wait();
-    info!(statistics = ?gateway.statistics(), "stopped");
+    info!("stopped: {}", gateway.statistics());
     Ok(if ended == Ended::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -1,38 +1,6 @@
 //! The SDK for gateway modules that run in a program of their own, without WebAssembly.
 //!
-//! A program implements [`GatewayModule`] and attaches it with a [`ProxyGateway`]. The gateway, Sandgate's or V1's,
-//! finds it by its control id, in whichever order the two are started:
-//!
-//! ```no_run
-//! use sandgate_remote::{
-//!     Broker, GatewayModule, Message, ModuleClass, ModuleConfiguration, ModuleError, ProxyGateway,
-//! };
-//!
-//! struct Echo(Broker);
-//!
-//! impl GatewayModule for Echo {
-//!     fn create(_arguments: &str, broker: Broker) -> Result<Self, ModuleError> {
-//!         Ok(Echo(broker))
-//!     }
-//!
-//!     fn receive(&mut self, message: Message) -> Result<(), ModuleError> {
-//!         Ok(self.0.publish_message(&message)?)
-//!     }
-//! }
-//!
-//! fn main() -> Result<(), sandgate_remote::AttachError> {
-//!     let gateway = ProxyGateway::new(ModuleConfiguration {
-//!         identifier: "/tmp/echo.control".into(),
-//!         module: ModuleClass::of::<Echo>(),
-//!     });
-//!     gateway.attach()?;
-//!     gateway.wait();
-//!     Ok(())
-//! }
-//! ```
-//!
-//! It speaks V1's protocol over V1's channels, so messages are delivered at most once.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod attachment;

@@ -15,8 +15,9 @@ use crate::statistics::{Ledger, Statistics};
 use crate::transport::{PairTransport, Transport, TransportError};
 use crate::worker::{Outcome, Telling, Worker};
 
-/// How long dropping a [`ProxyGateway`] waits for a module that is busy.
-const DROP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a module that is busy is waited for when nobody is left who would: its [`ProxyGateway`] is dropped, or the
+/// gateway has ended that launched the program.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which module is attached, and where.
 #[derive(Clone, Debug)]
@@ -51,7 +52,8 @@ pub enum Ended {
     Detached,
     /// The gateway has destroyed the module, and this program was launched by it.
     Destroyed,
-    /// The gateway that launched this program has ended.
+    /// The gateway that launched this program has ended. A module that is still busy five seconds later is left to
+    /// its thread.
     Orphaned,
     /// The worker has failed: a defect of this crate.
     Failed,
@@ -65,7 +67,7 @@ pub struct ProxyGateway {
     setup: Setup,
     /// Somebody wants an end.
     requests: Arc<watch::Sender<Option<Ended>>>,
-    run: Mutex<Option<Run>>,
+    run: Arc<Mutex<Option<Run>>>,
 }
 
 /// A worker thread.
@@ -92,7 +94,7 @@ impl ProxyGateway {
             ledger: Arc::new(Ledger::default()),
             ends_with_destroy: false,
         };
-        Self { setup, requests: Arc::new(watch::channel(None).0), run: Mutex::default() }
+        Self { setup, requests: Arc::new(watch::channel(None).0), run: Arc::default() }
     }
 
     /// For a program that a gateway has launched: the work ends when the gateway destroys the module, or ends
@@ -100,10 +102,13 @@ impl ProxyGateway {
     #[must_use]
     pub fn launched_by(mut self, launcher: Launcher) -> Self {
         self.setup.ends_with_destroy = true;
-        let requests = self.requests.clone();
+        let (requests, run) = (self.requests.clone(), self.run.clone());
         launcher.on_end(move || {
             tracing::warn!("the gateway that launched this program has ended");
             requests.send_replace(Some(Ended::Orphaned));
+            if let Some(outcome) = outcome(&run) {
+                give_up_after(PATIENCE, &outcome);
+            }
         });
         self
     }
@@ -113,7 +118,7 @@ impl ProxyGateway {
     /// # Errors
     /// The identifier cannot be bound, there is no thread, or it was called before.
     pub fn attach(&self) -> Result<(), AttachError> {
-        let mut run = self.lock();
+        let mut run = lock(&self.run);
         if run.as_ref().is_some_and(|run| run.outcome.get().is_none()) {
             return Err(AttachError::Attached);
         }
@@ -152,14 +157,12 @@ impl ProxyGateway {
     /// Waits until the work of the thread has ended and its sockets are closed. Returns at once where there is none.
     /// Not for the module's own calls, which would wait for themselves.
     pub fn wait(&self) -> Ended {
-        let outcome = self.lock().as_ref().map(|run| run.outcome.clone());
-        outcome.map_or(Ended::Detached, |outcome| outcome.wait())
+        outcome(&self.run).map_or(Ended::Detached, |outcome| outcome.wait())
     }
 
     /// Like [`wait`](Self::wait), but gives nothing when it takes longer than this.
     pub fn wait_timeout(&self, patience: Duration) -> Option<Ended> {
-        let outcome = self.lock().as_ref().map(|run| run.outcome.clone());
-        outcome.map_or(Some(Ended::Detached), |outcome| outcome.wait_timeout(patience))
+        outcome(&self.run).map_or(Some(Ended::Detached), |outcome| outcome.wait_timeout(patience))
     }
 
     /// What happened so far, over all attaches.
@@ -167,22 +170,50 @@ impl ProxyGateway {
     pub fn statistics(&self) -> Statistics {
         self.setup.ledger.statistics()
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Option<Run>> {
-        // Nothing that is done under the lock can leave it half-changed.
-        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(run: &Mutex<Option<Run>>) -> MutexGuard<'_, Option<Run>> {
+    // Nothing that is done under the lock can leave it half-changed.
+    run.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn outcome(run: &Mutex<Option<Run>>) -> Option<Arc<Outcome>> {
+    lock(run).as_ref().map(|run| run.outcome.clone())
+}
+
+/// Lets those go on who wait for a worker, if its module keeps it busy.
+fn give_up_after(patience: Duration, outcome: &Outcome) {
+    if outcome.wait_timeout(patience).is_none() {
+        tracing::error!("the module is busy; it is left to its thread");
+        outcome.tell(Ended::Orphaned);
     }
 }
 
 /// Detaches what [`ProxyGateway::attach`] has attached, and waits for it for five seconds at most.
 impl Drop for ProxyGateway {
     fn drop(&mut self) {
-        let Some(run) = self.lock().take() else { return };
+        let Some(run) = lock(&self.run).take() else { return };
         self.detach();
         // The last handle may be let go by the module itself.
         let is_worker = run.thread == thread::current().id();
-        if !is_worker && run.outcome.wait_timeout(DROP_PATIENCE).is_none() {
+        if !is_worker && run.outcome.wait_timeout(PATIENCE).is_none() {
             tracing::error!(module = &*self.setup.label, "the module is busy; it is left to its thread");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_is_busy_does_not_keep_an_orphaned_program() {
+        let busy = Outcome::default();
+        give_up_after(Duration::ZERO, &busy);
+        assert_eq!(busy.wait(), Ended::Orphaned);
+        let done = Outcome::default();
+        done.tell(Ended::Destroyed);
+        give_up_after(Duration::ZERO, &done);
+        assert_eq!(done.wait(), Ended::Destroyed);
     }
 }

@@ -314,7 +314,7 @@ impl Session {
         settle(&*self.control);
         self.close_control();
         let counts = self.setup.ledger.statistics();
-        tracing::info!(module = self.label(), "stopped {counts:?}");
+        tracing::info!(module = self.label(), "stopped {counts}");
     }
 }
 

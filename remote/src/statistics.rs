@@ -1,35 +1,53 @@
 //! What passed through a module, and what did not.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sandgate_wire::Channel;
 
-/// Counters over all attaches since the [`ProxyGateway`](crate::ProxyGateway) was made. They only grow.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Statistics {
+/// Declares the counters with their names, so that none is left out where all are told.
+macro_rules! counters {
+    ($($(#[$about:meta])* $name:ident,)*) => {
+        /// Counters over all attaches since the [`ProxyGateway`](crate::ProxyGateway) was made. They only grow. Shown
+        /// as `name=number` for each.
+        #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+        #[non_exhaustive]
+        pub struct Statistics {
+            $($(#[$about])* pub $name: u64,)*
+        }
+
+        impl fmt::Display for Statistics {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let counts = [$(format!("{}={}", stringify!($name), self.$name),)*];
+                f.write_str(&counts.join(" "))
+            }
+        }
+    };
+}
+
+counters! {
     /// Instances that were created.
-    pub created: u64,
+    created,
     /// Instances that failed: refused to be created or started, or panicked.
-    pub failures: u64,
+    failures,
     /// Messages that an instance was given.
-    pub received: u64,
+    received,
     /// Of these, those that it answered with an error.
-    pub failed: u64,
+    failed,
     /// Frames of the gateway that made no sense.
-    pub malformed: u64,
+    malformed,
     /// Frames over the limit; each ended its connection.
-    pub oversized: u64,
+    oversized,
     /// Connections that ended while this end was open.
-    pub lost_connections: u64,
+    lost_connections,
     /// Messages that had arrived when their attach ended, and were given to no instance.
-    pub unread: u64,
+    unread,
     /// Messages that were taken for publishing.
-    pub published: u64,
+    published,
     /// Calls of [`Broker::publish_message`](crate::Broker::publish_message) before Start or after the end.
-    pub refused: u64,
+    refused,
     /// Messages that did not reach the gateway: nobody was there, or it did not read.
-    pub dropped: u64,
+    dropped,
 }
 
 /// The counters as they are kept, and the channels whose own are to be added.

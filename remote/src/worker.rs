@@ -114,8 +114,9 @@ impl Outcome {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was told first holds.
     pub(crate) fn tell(&self, ended: Ended) {
-        *self.lock() = Some(ended);
+        self.lock().get_or_insert(ended);
         self.told.notify_all();
     }
 
@@ -149,8 +150,6 @@ pub(crate) struct Telling(pub(crate) Arc<Outcome>);
 
 impl Drop for Telling {
     fn drop(&mut self) {
-        if self.0.get().is_none() {
-            self.0.tell(Ended::Failed);
-        }
+        self.0.tell(Ended::Failed);
     }
 }

@@ -8,7 +8,7 @@ use std::panic::panic_any;
 
 use sandgate_remote::{Broker, GatewayModule, Message, ModuleClass, ModuleError, Statistics};
 use sandgate_wire::{Control, Status};
-use support::Stage;
+use support::stage::Stage;
 
 /// Arguments, what the gateway is answered, and what is done to the instance.
 const FAILURES: [(&str, &[Status], &[&str]); 5] = [

@@ -6,7 +6,8 @@ mod support;
 
 use proptest::prelude::*;
 use sandgate_wire::{Control, Status};
-use support::{Stage, create};
+use support::create;
+use support::stage::Stage;
 
 /// What a gateway may do. Everything is handled before the next thing is done.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,8 @@
 mod support;
 
 use sandgate_wire::{Control, Create, Message, Status};
-use support::{CAPACITY, Stage, create, message};
+use support::stage::Stage;
+use support::{CAPACITY, create, message};
 
 const REPLY_SUCCESS: &[u8] = include_bytes!("../../wire/tests/golden/reply-success.bin");
 const REPLY_CREATION_ERROR: &[u8] = include_bytes!("../../wire/tests/golden/reply-creation-error.bin");

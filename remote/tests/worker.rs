@@ -13,7 +13,8 @@ use sandgate_remote::{
     ProxyGateway, PublishError,
 };
 use sandgate_wire::{Control, Status};
-use support::{CAPACITY, Far, create, message};
+use support::far::Far;
+use support::{CAPACITY, create, message};
 
 #[test]
 fn attach_does_not_wait_for_a_gateway_and_detach_does_not_wait_for_the_module() {

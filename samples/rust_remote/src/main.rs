@@ -51,9 +51,9 @@ fn main() -> Result<()> {
         gateway = gateway.launched_by(launcher);
     }
     gateway.attach()?;
-    tracing::info!(control = identifier, "waiting for a gateway");
     let gateway = Arc::new(gateway);
     detach_on_signals(gateway.clone())?;
+    tracing::info!(control = identifier, "waiting for a gateway");
     gateway.wait();
     Ok(())
 }

@@ -17,6 +17,8 @@ const GATEWAY: &str = "target/release/gateway samples/proxy_sample/gateway.json"
 const HOST: &str =
     "target/release/wasm-host --control /tmp/proxy_sample.control target/guests/modules/annotate.wasm";
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
+pub(crate) const REMOTE_GATEWAY: &str = "target/release/gateway samples/rust_remote/gateway.json";
+pub(crate) const REMOTE: &str = "target/release/rust_remote /tmp/rust_remote.control";
 
 const COMPILE: &str = "cc -shared -fPIC -I native/include -o target/libannotate.so samples/native_module_host/module/annotate.c";
 const NATIVE: &str = "target/release/gateway samples/native_module_host/gateway.json";
@@ -24,9 +26,11 @@ const NATIVE_GATEWAY: &str = "target/release/gateway samples/native_module_host/
 const NATIVE_HOST: &str = "target/release/native-host --control /tmp/native_module_host.control";
 
 /// Every command, and what runs it.
-const COMMANDS: [(&str, &str); 22] = [
+const COMMANDS: [(&str, &str); 24] = [
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
+    (REMOTE_GATEWAY, "rust_remote.rs"),
+    (REMOTE, "rust_remote.rs"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
     (COMPILE, "the_native_sample_works_as_it_is_written"),
     (NATIVE, "the_native_sample_works_as_it_is_written"),
@@ -90,12 +94,12 @@ fn every_command_in_the_documents_is_known() {
 }
 
 /// A folder that looks like a checkout after `cargo xtask build`.
-fn checkout(scratch: &Scratch) {
+pub(crate) fn checkout(scratch: &Scratch) {
     let (release, modules) = (scratch.file("target/release"), scratch.file("target/guests/modules"));
     for folder in [&release, &modules] {
         fs::create_dir_all(folder).unwrap();
     }
-    for name in ["gateway", "wasm-host"] {
+    for name in ["gateway", "wasm-host", "rust_remote"] {
         symlink(program(name), release.join(name)).unwrap();
     }
     for name in ["annotate", "threshold"] {
@@ -112,7 +116,7 @@ fn link_folders(scratch: &Scratch) {
 }
 
 /// A line of a document in a shell, which makes room for the program at its end.
-fn shell(scratch: &Scratch, line: &str) -> Process {
+pub(crate) fn shell(scratch: &Scratch, line: &str) -> Process {
     let line = match line.rsplit_once("&& ") {
         Some((before, program)) => format!("{before}&& exec {program}"),
         None => format!("exec {line}"),
@@ -146,6 +150,9 @@ fn the_demo_sample_works_as_it_is_written() {
 
 #[test]
 fn the_native_sample_works_as_it_is_written() {
+    // The sample's address is the same for everybody on this machine.
+    let lock = fs::File::create("/tmp/native_module_host.lock").unwrap();
+    lock.lock().unwrap();
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.file("target/release")).unwrap();
     for name in ["gateway", "native-host"] {

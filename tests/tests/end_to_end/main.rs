@@ -22,4 +22,5 @@ mod launch;
 mod native;
 mod repeated_create;
 mod restart;
+mod rust_remote;
 mod start_order;
