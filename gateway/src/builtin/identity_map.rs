@@ -52,10 +52,10 @@ impl IdentityMap {
 impl Device {
     fn read(node: &Node<'_>) -> Option<Self> {
         let entry = node.object()?;
-        let text = |key: &'static str, mend: &str| Some(entry.required(key, mend)?.text()?.to_owned());
-        let mac_address = text("macAddress", "give the sensor's address");
-        let (id, key) =
-            (text("deviceId", "give the device's name"), text("deviceKey", "give the device's key"));
+        let text = |node: Option<Node<'_>>| Some(node?.text()?.to_owned());
+        let mac_address = text(entry.required("macAddress", "give the sensor's address"));
+        let id = text(entry.required("deviceId", "give the device's name"));
+        let key = text(entry.required("deviceKey", "give the device's key"));
         let mac_address = mac_address.map(|text| text.to_ascii_uppercase());
         if mac_address.as_ref().is_some_and(|text| !is_canonical(text)) {
             node.fault(
