@@ -111,6 +111,7 @@ static void receive(MODULE_HANDLE module, MESSAGE_HANDLE message) {
         }
     }
     if (told(fixture, "crash")) abort();
+    while (told(fixture, "hang")) ThreadAPI_Sleep(1000);
     if (told(fixture, "publish latin")) (void)publish(fixture, "caf\xe9", "1", NULL, 0);
     pass_on(fixture, message);
     /* A module does not own what it receives. */

@@ -119,6 +119,21 @@ fn wrong_handles_are_told_and_break_nothing() {
 }
 
 #[test]
+fn a_module_that_hangs_keeps_neither_the_others_nor_the_end() {
+    let Some(compiler) = Compiler::find() else { return };
+    let scratch = Scratch::new();
+    let log = LogFile::at(&scratch.file("log.json"));
+    let library = fixture(&compiler);
+    let configuration = through(&library, &Value::Null, &scratch.file("log.json"))
+        .module(native("hanging", &library, &json!("hang")))
+        .link_on_full("hello", "hanging", "drop-oldest");
+    let mut gateway = running_gateway(&scratch, &configuration.json());
+    let _ = log.wait_for(20);
+    gateway.stop();
+    gateway.wait_for_line_with(&["has not stopped in time", "module=\"hanging\""]);
+}
+
+#[test]
 fn a_native_module_runs_in_a_host_of_its_own_for_one_gateway_after_another() {
     let Some(compiler) = Compiler::find() else { return };
     let scratch = Scratch::new();
