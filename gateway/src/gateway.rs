@@ -14,13 +14,15 @@ use crate::broker::{Broker, BrokerError, Capacity, Counters, Route};
 use crate::config::{Config, ModuleConfig, ModuleKind};
 use crate::dead_letters::{DeadLetters, LetterCounts};
 use crate::module::{Context, Module};
+use crate::native::Native;
 use crate::outprocess::{Links, PairConnector, Proxy};
 use crate::status::{State, StatusBoard};
 
 /// How long a module of this process may take to finish what waits in its inbox.
-const BUILTIN_STOP: Duration = Duration::from_secs(5);
+const LOCAL_STOP: Duration = Duration::from_secs(5);
 /// Kinds of modules, as a status names them.
 const BUILTIN: &str = "builtin";
+const NATIVE: &str = "native";
 const OUTPROCESS: &str = "outprocess";
 
 /// Runs what a configuration says until `shutdown` completes, then drains and stops. An administration socket
@@ -124,7 +126,11 @@ impl Gateway {
     pub fn add_module(&mut self, config: ModuleConfig) -> Result<(), BrokerError> {
         match config.kind {
             ModuleKind::Builtin(builtin) => {
-                self.add(&config.name, config.queue, builtin.create(), BUILTIN_STOP)
+                self.add(&config.name, config.queue, builtin.create(), LOCAL_STOP)
+            }
+            ModuleKind::Native(native) => {
+                let module = Box::new(Native::new(native));
+                self.add_of_kind(NATIVE, &config.name, config.queue, module, LOCAL_STOP)
             }
             ModuleKind::Outprocess(outprocess) => {
                 let longest_stop = Proxy::<PairConnector>::longest_stop(&outprocess);
@@ -280,7 +286,7 @@ fn next_wave(remaining: &[Entry], routes: &[Arc<Route>]) -> Vec<String> {
 /// A module's life, with a wall around it: an error or a panic ends this module alone.
 async fn live(module: Box<dyn Module>, context: Context) {
     let (name, status) = (context.name.clone(), context.status.clone());
-    // A remote module runs when its host does, which its proxy knows.
+    // A remote module runs when its host does, which its proxy knows, and a native one when it was created.
     if status.kind() == BUILTIN {
         status.set(State::Running, "");
     }

@@ -4,7 +4,8 @@
 //! [`Config`](config::Config) is read and checked as a whole; [`run`](gateway::run) builds a
 //! [`Broker`](broker::Broker) and the modules from it and runs them until it is told to stop. A module
 //! is anything that implements [`Module`](module::Module): the [`builtin`] ones, and the
-//! [`Proxy`](outprocess::Proxy) that stands for a module in another process.
+//! [`Native`](native::Native) ones of shared libraries, and the [`Proxy`](outprocess::Proxy) that stands for a
+//! module in another process.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -17,6 +18,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod gateway;
 pub mod module;
+pub mod native;
 pub mod outprocess;
 mod runtime;
 pub mod status;

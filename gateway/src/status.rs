@@ -77,7 +77,7 @@ impl StatusBoard {
         Self::default()
     }
 
-    /// Adds a module, which is starting. `kind` is `builtin` or `outprocess`.
+    /// Adds a module, which is starting. `kind` is `builtin`, `native` or `outprocess`.
     pub fn add(&self, name: &str, kind: &'static str) -> ModuleStatus {
         let status = ModuleStatus::new(name, kind);
         self.lock().push(status.clone());

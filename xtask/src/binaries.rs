@@ -12,8 +12,10 @@ pub fn build(project: &Project, tools: &Tools, progress: &mut Progress) -> Resul
     progress.command(
         "programs",
         "compiling gateway and wasm-host (minutes, the first time)",
-        tools.apply(project.cargo().args(["build", "--release", "--workspace", "--bins"])),
+        // The libraries are named because one of them is for C, which no program is linked with.
+        tools.apply(project.cargo().args(["build", "--release", "--workspace", "--bins", "--lib"])),
     )?;
-    progress.note(&format!("{}: gateway, wasm-host", project.shown(&project.programs())));
+    progress
+        .note(&format!("{}: gateway, wasm-host, libsandgate_native.so", project.shown(&project.programs())));
     Ok(())
 }

@@ -15,14 +15,14 @@ use crate::module::Context;
 use crate::status::ModuleStatus;
 
 /// A module's surroundings: what feeds it, what it feeds, and itself.
-struct Bench {
-    feed: Publisher,
-    fed: Inbox,
-    broker: Broker,
-    stop: CancellationToken,
+pub(super) struct Bench {
+    pub(super) feed: Publisher,
+    pub(super) fed: Inbox,
+    pub(super) broker: Broker,
+    pub(super) stop: CancellationToken,
 }
 
-fn bench(capacity: usize) -> (Bench, Context) {
+pub(super) fn bench(capacity: usize) -> (Bench, Context) {
     let broker = Broker::new();
     let (feed, _) = broker.add_module("feed", 1).unwrap();
     let (_, fed) = broker.add_module("fed", 64).unwrap();

@@ -3,16 +3,15 @@
 
 use std::collections::HashMap;
 
-use super::fault::{closest, suggestion};
+use super::fault::suggestion;
 use super::reader::Node;
-use crate::builtin;
 
 /// V1's loader types and our own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LoaderType {
     Builtin,
     Outprocess,
-    /// V1's default: a shared library. Refused.
+    /// V1's default: a shared library.
     Native,
     /// V1's language bindings. Refused.
     Binding(&'static str),
@@ -77,24 +76,10 @@ impl Loaders {
         let found = self.0.get(name).copied();
         if found.is_none() {
             let hint = suggestion(name, self.0.keys().map(String::as_str));
-            node.fault(format!("unknown loader `{name}`{hint}; use builtin or outprocess"));
+            node.fault(format!("unknown loader `{name}`{hint}; use native, builtin or outprocess"));
         }
         found
     }
-}
-
-/// Says what to write instead of V1's native loader, which is also the one for a module without a loader.
-pub(super) fn refuse_native(node: &Node<'_>, module_path: Option<&str>) {
-    let file = module_path.and_then(|path| path.rsplit(['/', '\\']).next()).unwrap_or_default();
-    let stem = file.split('.').next().unwrap_or_default();
-    let stem = stem.strip_prefix("lib").unwrap_or(stem);
-    let guess = closest(stem, builtin::NAMES).unwrap_or("logger");
-    node.fault(format!(
-        "V1's native loader (shared libraries) is not supported; for one of the gateway's own modules \
-         ({}) write \"loader\": {{\"name\": \"builtin\", \"entrypoint\": {{\"module.name\": \"{guess}\"}}}}; \
-         run any other as a module host with the outprocess loader",
-        builtin::NAMES.join(", ")
-    ));
 }
 
 /// Says how to move a module of one of V1's language bindings.

@@ -5,6 +5,7 @@ pub(crate) mod fault;
 mod links;
 mod loader;
 mod modules;
+mod native;
 mod outprocess;
 pub(crate) mod reader;
 
@@ -55,8 +56,20 @@ pub struct ModuleConfig {
 pub enum ModuleKind {
     /// A module of the gateway's own.
     Builtin(Builtin),
+    /// A module of a shared library.
+    Native(NativeConfig),
     /// A module in another process.
     Outprocess(Box<OutprocessConfig>),
+}
+
+/// A module of a shared library: V1's `native` entrypoint.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NativeConfig {
+    /// The library (`module.path`). With a `/` it is relative to the working directory; without one the system
+    /// looks for it, as in V1.
+    pub library: String,
+    /// The module's `args` as JSON text.
+    pub arguments: String,
 }
 
 /// A module in another process: V1's `outprocess` entrypoint.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::fault::suggestion;
-use super::loader::{LoaderType, Loaders, refuse_binding, refuse_native};
+use super::loader::{LoaderType, Loaders, refuse_binding};
+use super::native::{MEND, read_native};
 use super::outprocess::{Addresses, read_outprocess};
 use super::reader::{Node, Object};
 use super::{ModuleConfig, ModuleKind};
@@ -54,7 +55,9 @@ fn read_loader(
     addresses: &mut Addresses,
 ) -> Option<ModuleKind> {
     let Some(node) = entry.optional("loader") else {
-        refuse_native(&entry.node, None);
+        entry
+            .node
+            .fault("`loader` is missing; write {\"entrypoint\": {\"module.path\": \"./libmodule.so\"}}");
         return None;
     };
     let loader = node.object()?;
@@ -67,9 +70,11 @@ fn read_loader(
     let place = name.as_ref().unwrap_or(&node);
     match kind {
         LoaderType::Native => {
-            let path = entrypoint.as_ref().and_then(|node| node.value.get("module.path")?.as_str());
-            refuse_native(place, path);
-            None
+            let Some(entrypoint) = entrypoint else {
+                node.fault(format!("`entrypoint` is missing; {MEND}"));
+                return None;
+            };
+            read_native(entrypoint.object()?, args).map(ModuleKind::Native)
         }
         LoaderType::Binding(language) => {
             refuse_binding(place, language);

@@ -59,6 +59,11 @@ impl<'a> Node<'a> {
         self.findings.fault(&self.pointer, text);
     }
 
+    /// Reports this value as doubtful.
+    pub(crate) fn warn(&self, text: impl Into<String>) {
+        self.findings.warnings.borrow_mut().push(Fault::at(&self.pointer, text));
+    }
+
     fn child(&self, key: &str, value: &'a Value) -> Self {
         Node { value, pointer: child_pointer(&self.pointer, key), findings: self.findings }
     }

@@ -162,18 +162,9 @@ fn module_entries_are_checked() {
 #[test]
 fn loaders_are_checked() {
     let with = |loader: Value| document(&[json!({"name": "a", "loader": loader, "args": null})], &[]);
-    let entrypoint = json!({"module.path": "../../modules/hello_world/libhello_world.so"});
-    check(
-        &with(json!({"name": "native", "entrypoint": entrypoint})),
-        "/modules/0/loader/name",
-        &[r#""loader": {"name": "builtin", "entrypoint": {"module.name": "hello_world"}}"#],
-    );
-    check(
-        &with(json!({"entrypoint": {"module.path": "x/liblogger.so"}})),
-        "/modules/0/loader",
-        &["\"logger\""],
-    );
-    check(&document(&[json!({"name": "a", "args": null})], &[]), "/modules/0", &["native", "builtin"]);
+    check(&with(json!({"name": "native"})), "/modules/0/loader", &["`entrypoint` is missing", "module.path"]);
+    check(&with(json!({"entrypoint": {}})), "/modules/0/loader/entrypoint", &["`module.path` is missing"]);
+    check(&document(&[json!({"name": "a", "args": null})], &[]), "/modules/0", &["`loader` is missing"]);
     for name in ["java", "node", "dotnet"] {
         check(&with(json!({"name": name})), "/modules/0/loader/name", &[name, "outprocess", "WebAssembly"]);
     }
@@ -183,8 +174,34 @@ fn loaders_are_checked() {
     check(
         &with(json!({"name": "builtin", "entrypoint": {"module.name": "loger"}})),
         "/modules/0/loader/entrypoint/module.name",
-        &["did you mean `logger`?", "hello_world, logger, machine_metrics"],
+        &["did you mean `logger`?", "logger, machine_metrics"],
     );
+}
+
+#[test]
+fn a_native_module_is_the_default_and_keeps_its_arguments() {
+    for name in [json!({"name": "native"}), json!({})] {
+        let mut loader = name;
+        loader["entrypoint"] = json!({"module.path": "./libx.so"});
+        let module = json!({"name": "a", "loader": loader, "args": {"b": 1}});
+        let config = Config::check(&document(&[module], &[]), false).unwrap();
+        let ModuleKind::Native(native) = &config.modules[0].kind else { panic!("no native module") };
+        let (library, arguments) = ("./libx.so".to_owned(), r#"{"b":1}"#.to_owned());
+        assert_eq!(native, &NativeConfig { library, arguments });
+        assert!(config.warnings.is_empty());
+    }
+}
+
+#[test]
+fn where_v1s_module_is_not_there_the_gateways_own_is_named() {
+    for path in ["../../modules/hello_world/libhello_world.so", r"..\..\hello_world\Debug\hello_world.dll"] {
+        let loader = json!({"name": "native", "entrypoint": {"module.path": path}});
+        let module = json!({"name": "a", "loader": loader, "args": null});
+        let config = Config::check(&document(&[module], &[]), false).unwrap();
+        let warning = config.warnings[0].to_string();
+        assert!(warning.contains("/modules/0/loader/entrypoint/module.path"), "{warning}");
+        assert!(warning.contains(r#"{"module.name": "hello_world"}"#), "{warning}");
+    }
 }
 
 #[test]

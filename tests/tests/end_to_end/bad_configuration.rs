@@ -114,14 +114,12 @@ fn an_unknown_loader() {
 }
 
 #[test]
-fn the_native_loader_with_the_entry_to_write() {
-    let entry = r#""loader": {"name": "builtin", "entrypoint": {"module.name": "hello_world"}}"#;
-    let entrypoint = json!({"module.path": "../modules/hello_world/libhello_world.so"});
-    for loader in [json!({"name": "native", "entrypoint": entrypoint}), json!({"entrypoint": entrypoint})] {
+fn the_native_loader_without_a_library() {
+    for loader in [json!({"name": "native"}), json!({}), json!({"entrypoint": {}})] {
         let module = json!({"name": "a", "loader": loader, "args": null});
-        assert_fault(&modules(&[module]), &["native loader", entry]);
+        assert_fault(&modules(&[module]), &["/modules/0/loader", "is missing", "module.path"]);
     }
-    assert_fault(&modules(&[json!({"name": "a", "args": null})]), &["native loader", "outprocess"]);
+    assert_fault(&modules(&[json!({"name": "a", "args": null})]), &["`loader` is missing", "module.path"]);
 }
 
 #[test]
@@ -196,7 +194,7 @@ fn all_faults_at_once() {
         "/modules/1/name: ",
         "/modules/2/loader/entrypoint/module.name: ",
         "/modules/3/loader/entrypoint/control.id: `http://`",
-        "/modules/4/loader/name: V1's native loader",
+        "/modules/4/loader: `entrypoint` is missing",
         "/modules/5: `args` is missing",
         "/modules/5/loader/entrypoint/activation.type: unknown activation `lunch`",
         "/modules/5/loader/entrypoint: `control.id` is missing",

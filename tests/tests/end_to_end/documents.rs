@@ -9,6 +9,7 @@ use sandgate_tests::log_file::LogFile;
 use sandgate_tests::process::Process;
 use sandgate_tests::programs::{command, guest, program, workspace};
 use sandgate_tests::scratch::Scratch;
+use sandgate_tests::wait::until;
 
 use crate::golden::sole_user_of_the_recorded_address;
 
@@ -16,12 +17,25 @@ const GATEWAY: &str = "target/release/gateway samples/proxy_sample/gateway.json"
 const HOST: &str =
     "target/release/wasm-host --control /tmp/proxy_sample.control target/guests/modules/annotate.wasm";
 const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../samples/demo/gateway.json";
+pub(crate) const REMOTE_GATEWAY: &str = "target/release/gateway samples/rust_remote/gateway.json";
+pub(crate) const REMOTE: &str = "target/release/rust_remote /tmp/rust_remote.control";
+
+const COMPILE: &str = "cc -shared -fPIC -I native/include -o target/libannotate.so samples/native_module_host/module/annotate.c";
+const NATIVE: &str = "target/release/gateway samples/native_module_host/gateway.json";
+const NATIVE_GATEWAY: &str = "target/release/gateway samples/native_module_host/outprocess.json";
+const NATIVE_HOST: &str = "target/release/native-host --control /tmp/native_module_host.control";
 
 /// Every command, and what runs it.
 const COMMANDS: &[(&str, &str)] = &[
     (GATEWAY, "the_two_terminals_work_as_they_are_written"),
     (HOST, "the_two_terminals_work_as_they_are_written"),
+    (REMOTE_GATEWAY, "rust_remote.rs"),
+    (REMOTE, "rust_remote.rs"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
+    (COMPILE, "the_native_sample_works_as_it_is_written"),
+    (NATIVE, "the_native_sample_works_as_it_is_written"),
+    (NATIVE_GATEWAY, "the_native_sample_works_as_it_is_written"),
+    (NATIVE_HOST, "the_native_sample_works_as_it_is_written"),
     ("cargo xtask test", "continuous integration"),
     ("cargo xtask build", "a step of cargo xtask test"),
     ("cargo xtask guests", "a step of cargo xtask test"),
@@ -91,22 +105,29 @@ fn every_command_in_the_documents_is_known() {
 }
 
 /// A folder that looks like a checkout after `cargo xtask build`.
-fn checkout(scratch: &Scratch) {
+pub(crate) fn checkout(scratch: &Scratch) {
     let (release, modules) = (scratch.file("target/release"), scratch.file("target/guests/modules"));
     for folder in [&release, &modules] {
         fs::create_dir_all(folder).unwrap();
     }
-    for name in ["gateway", "wasm-host"] {
+    for name in ["gateway", "wasm-host", "rust_remote"] {
         symlink(program(name), release.join(name)).unwrap();
     }
     for name in ["annotate", "threshold"] {
         symlink(guest(&format!("modules/{name}")), modules.join(name).with_extension("wasm")).unwrap();
     }
-    symlink(workspace().join("samples"), scratch.file("samples")).unwrap();
+    link_folders(scratch);
+}
+
+/// The folders of the repository that commands name.
+fn link_folders(scratch: &Scratch) {
+    for folder in ["native", "samples"] {
+        symlink(workspace().join(folder), scratch.file(folder)).unwrap();
+    }
 }
 
 /// A line of a document in a shell, which makes room for the program at its end.
-fn shell(scratch: &Scratch, line: &str) -> Process {
+pub(crate) fn shell(scratch: &Scratch, line: &str) -> Process {
     let line = match line.rsplit_once("&& ") {
         Some((before, program)) => format!("{before}&& exec {program}"),
         None => format!("exec {line}"),
@@ -136,4 +157,34 @@ fn the_demo_sample_works_as_it_is_written() {
     let mut gateway = shell(&scratch, DEMO);
     let _ = LogFile::at(&scratch.file("target/guests/modules/demo_log.json")).wait_for(1);
     gateway.stop();
+}
+
+#[test]
+fn the_native_sample_works_as_it_is_written() {
+    // The sample's address is the same for everybody on this machine.
+    let lock = fs::File::create("/tmp/native_module_host.lock").unwrap();
+    lock.lock().unwrap();
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.file("target/release")).unwrap();
+    for name in ["gateway", "native-host"] {
+        symlink(program(name), scratch.file("target/release").join(name)).unwrap();
+    }
+    link_folders(&scratch);
+    if !shell(&scratch, "cc --version").wait_exit().success() {
+        eprintln!("skipped: there is no C compiler");
+        return;
+    }
+    assert!(shell(&scratch, COMPILE).wait_exit().success());
+    let log = LogFile::at(&scratch.file("native_module_log.json"));
+    let annotated = |annotation: &str| {
+        until(&format!("a message annotated {annotation:?}"), || {
+            log.messages().iter().any(|message| message.property("annotation") == Some(annotation))
+        });
+    };
+    let mut gateway = shell(&scratch, NATIVE);
+    annotated("in the gateway");
+    gateway.stop();
+    let mut processes = [NATIVE_GATEWAY, NATIVE_HOST].map(|line| shell(&scratch, line));
+    annotated("in a process of its own");
+    processes.iter_mut().for_each(Process::stop);
 }

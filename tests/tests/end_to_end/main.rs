@@ -21,6 +21,8 @@ mod hostile_gateway;
 mod hostile_host;
 mod java_remote;
 mod launch;
+mod native;
 mod repeated_create;
 mod restart;
+mod rust_remote;
 mod start_order;

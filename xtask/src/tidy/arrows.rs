@@ -8,9 +8,24 @@ use serde_json::Value;
 use crate::project::{Project, metadata};
 
 /// Who must not reach whom, by whatever way and for whatever purpose.
-const NEVER_REACHES: [(&str, &[&str], &str); 3] = [
+const NEVER_REACHES: [(&str, &[&str], &str); 6] = [
     ("sandgate-gateway", &["sandgate-host", "wasmtime"], "gateway and host meet in wire alone"),
     ("sandgate-host", &["sandgate-gateway"], "gateway and host meet in wire alone"),
+    (
+        "sandgate-native",
+        &["sandgate-wire", "sandgate-native-loader", "sandgate-gateway", "sandgate-host"],
+        "the library shares layouts alone with the programs that load it",
+    ),
+    (
+        "sandgate-native-host",
+        &["sandgate-gateway", "sandgate-host", "wasmtime"],
+        "gateway and hosts meet in wire alone",
+    ),
+    (
+        "sandgate-remote",
+        &["sandgate-gateway", "sandgate-host", "wasmtime"],
+        "a program that is a module needs wire alone",
+    ),
     (
         "sandgate-wire",
         &["sandgate-gateway", "sandgate-host", "wasmtime"],

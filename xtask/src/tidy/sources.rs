@@ -15,8 +15,31 @@ const LONGEST_FILE: usize = 500;
 const PLACEHOLDERS: [&str; 3] = ["todo", "unimplemented", "dbg"];
 
 /// Crates that need unsafe code, by the path of their root file, each with the reason.
-const MAY_BE_UNSAFE: [(&str, &str); 1] =
-    [("fuzz/src/bin/fuzz.rs", "libFuzzer calls a function of C, which its macro makes")];
+const MAY_BE_UNSAFE: [(&str, &str); 3] = [
+    ("fuzz/src/bin/fuzz.rs", "libFuzzer calls a function of C, which its macro makes"),
+    ("native/src/lib.rs", "C calls it, and gives it pointers"),
+    ("native/loader/src/lib.rs", "it calls C"),
+];
+
+/// The files of those crates that have it. The others forbid it, by their crate's `deny`.
+const UNSAFE_FILES: [&str; 14] = [
+    "native/loader/src/core_library.rs",
+    "native/loader/src/instance.rs",
+    "native/loader/src/module_library.rs",
+    "native/loader/src/outlet.rs",
+    "native/src/broker.rs",
+    "native/src/complaint.rs",
+    "native/src/constbuffer.rs",
+    "native/src/constmap.rs",
+    "native/src/map.rs",
+    "native/src/memory.rs",
+    "native/src/message.rs",
+    "native/src/names.rs",
+    "native/src/program.rs",
+    "native/src/strings.rs",
+];
+/// How a file says that it has unsafe code.
+const SAYS_UNSAFE: &str = "#![allow(unsafe_code";
 
 /// The files whose code runs in no particular process and must not know how bytes travel.
 const CODECS: [&str; 12] = [
@@ -41,6 +64,12 @@ pub fn broken(project: &Project) -> Result<Vec<String>> {
         let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("{shown} cannot be read"))?;
         broken.extend(in_file(&path, &text).into_iter().map(|rule| format!("{shown}: {rule}")));
+        let says_unsafe = text.lines().any(|line| line.starts_with(SAYS_UNSAFE));
+        if says_unsafe && !UNSAFE_FILES.iter().any(|file| path.ends_with(file)) {
+            broken.push(format!(
+                "{shown}: unsafe code belongs into the few files that are listed in xtask/src/tidy/sources.rs"
+            ));
+        }
         if CODECS.iter().any(|name| path.ends_with(format!("wire/src/{name}.rs"))) {
             for runtime in ["tokio", "nng"].iter().filter(|name| text.contains(&format!("{name}::"))) {
                 broken.push(format!(
@@ -117,7 +146,7 @@ fn crate_roots(project: &Project) -> Result<Vec<PathBuf>> {
     let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
     let is_shipped = |target: &&Value| {
         let kinds = target["kind"].as_array().into_iter().flatten();
-        kinds.into_iter().any(|kind| kind == "lib" || kind == "bin")
+        kinds.into_iter().any(|kind| kind == "lib" || kind == "bin" || kind == "cdylib")
     };
     Ok(targets
         .filter(is_shipped)

@@ -1,0 +1,186 @@
+//! What the gateway's `args` say about the module: V1's keys of its native module host.
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+use tracing::warn;
+
+const LOADERS: &str = "outprocess.loaders";
+const LOADER: &str = "outprocess.loader";
+const ARGS: &str = "module.args";
+/// What V1's own example writes, which V1's program does not read.
+const ARGUMENTS: &str = "module.arguments";
+const NATIVE: &str = "native";
+
+/// Which module, and with what.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Arguments {
+    /// The module's library.
+    pub library: String,
+    /// The module's own arguments, as JSON text.
+    pub arguments: String,
+}
+
+/// Why a module cannot be made of the arguments.
+#[derive(Debug, Error)]
+pub enum ArgumentsError {
+    /// They are no JSON.
+    #[error("the args are not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A value is of another type.
+    #[error("`{0}` must be {1}")]
+    Type(String, &'static str),
+    /// Something must be there.
+    #[error("`{0}` is missing; {1}")]
+    Missing(String, &'static str),
+    /// One says it all.
+    #[error("`{ARGS}` and `{ARGUMENTS}` are both there; keep `{ARGS}`, which is V1's")]
+    Both,
+    /// A loader that V1 had, or that nobody has.
+    #[error("the loader `{0}` is not known here; {1}")]
+    Loader(String, &'static str),
+}
+
+impl Arguments {
+    /// Reads the JSON text that came with Create.
+    pub fn read(text: &str) -> Result<Self, ArgumentsError> {
+        let value: Value = serde_json::from_str(text)?;
+        let args = object(&value, "args")?;
+        for key in args.keys().filter(|key| ![LOADERS, LOADER, ARGS, ARGUMENTS].contains(&key.as_str())) {
+            warn!(key, "unknown key in the args; known: {LOADERS}, {LOADER}, {ARGS}");
+        }
+        let loader = args.get(LOADER).ok_or_else(|| {
+            missing(LOADER, "write {\"entrypoint\": {\"module.path\": \"./libmodule.so\"}}")
+        })?;
+        let loader = object(loader, LOADER)?;
+        check_loader(loader.get("name"), args.get(LOADERS))?;
+        Ok(Self { library: library(loader)?, arguments: module_arguments(args)?.to_string() })
+    }
+}
+
+fn library(loader: &Map<String, Value>) -> Result<String, ArgumentsError> {
+    const ENTRYPOINT: &str = "outprocess.loader/entrypoint";
+    const PATH: &str = "outprocess.loader/entrypoint/module.path";
+    let mend = "name the module's shared library, as {\"module.path\": \"./libmodule.so\"}";
+    let entrypoint = loader.get("entrypoint").ok_or_else(|| missing(ENTRYPOINT, mend))?;
+    let path = object(entrypoint, ENTRYPOINT)?.get("module.path").ok_or_else(|| missing(PATH, mend))?;
+    Ok(text(path, PATH)?.to_owned())
+}
+
+fn module_arguments(args: &Map<String, Value>) -> Result<&Value, ArgumentsError> {
+    match (args.get(ARGS), args.get(ARGUMENTS)) {
+        (Some(_), Some(_)) => Err(ArgumentsError::Both),
+        (Some(args), None) => Ok(args),
+        (None, Some(args)) => {
+            warn!("`{ARGUMENTS}` is taken as `{ARGS}`, which is the key that V1's programs read");
+            Ok(args)
+        }
+        (None, None) => Err(missing(ARGS, "write null for none")),
+    }
+}
+
+/// Finds out whether a loader's name, or none, means the native one.
+fn check_loader(name: Option<&Value>, loaders: Option<&Value>) -> Result<(), ArgumentsError> {
+    let named = match loaders {
+        Some(Value::Array(entries)) => entries.as_slice(),
+        Some(_) => return Err(ArgumentsError::Type(LOADERS.to_owned(), "an array")),
+        None => &[],
+    };
+    let Some(name) = name else { return Ok(()) };
+    let name = text(name, "outprocess.loader/name")?;
+    let entry = named.iter().find(|entry| entry["name"] == name);
+    // A name that is given a type here may be any, also that of another loader.
+    let kind = entry.map_or(Some(name), |entry| entry["type"].as_str());
+    let mend = match kind {
+        Some(NATIVE) => return Ok(()),
+        Some("wasm") => "run the module in wasm-host",
+        Some("java" | "node" | "dotnet") => "run the module with V1's remote module library for its language",
+        _ => "write `native`, or give the name that type in `outprocess.loaders`",
+    };
+    Err(ArgumentsError::Loader(name.to_owned(), mend))
+}
+
+fn missing(key: &str, mend: &'static str) -> ArgumentsError {
+    ArgumentsError::Missing(key.to_owned(), mend)
+}
+
+fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, ArgumentsError> {
+    value.as_object().ok_or_else(|| ArgumentsError::Type(place.to_owned(), "an object"))
+}
+
+fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, ArgumentsError> {
+    value.as_str().ok_or_else(|| ArgumentsError::Type(place.to_owned(), "a string"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn args(loader: &Value) -> Value {
+        json!({LOADER: loader, ARGS: {"b": 1, "a": "x"}})
+    }
+
+    fn entrypoint() -> Value {
+        json!({"module.path": "./libx.so"})
+    }
+
+    fn refused(args: &Value) -> String {
+        Arguments::read(&args.to_string()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_module_is_named_with_or_without_its_loader() {
+        let expected = Arguments { library: "./libx.so".into(), arguments: r#"{"b":1,"a":"x"}"#.into() };
+        let mut own_name = args(&json!({"name": "mine", "entrypoint": entrypoint()}));
+        own_name[LOADERS] = json!([{"type": "native", "name": "mine"}]);
+        for args in [
+            args(&json!({"name": "native", "entrypoint": entrypoint()})),
+            args(&json!({"entrypoint": entrypoint()})),
+            own_name,
+        ] {
+            assert_eq!(Arguments::read(&args.to_string()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_key_of_v1s_example_is_taken_and_both_are_refused() {
+        let mut args = json!({LOADER: {"entrypoint": entrypoint()}, ARGUMENTS: null});
+        assert_eq!(Arguments::read(&args.to_string()).unwrap().arguments, "null");
+        args[ARGS] = json!(null);
+        assert!(refused(&args).contains("both"), "{}", refused(&args));
+    }
+
+    #[test]
+    fn other_loaders_are_refused_with_the_way_to_move() {
+        let with = |name: &str| args(&json!({"name": name, "entrypoint": entrypoint()}));
+        for (name, mend) in [("wasm", "wasm-host"), ("java", "for its language"), ("nativ", "`native`")] {
+            assert!(refused(&with(name)).contains(mend), "{}", refused(&with(name)));
+        }
+        let mut typed = with("native");
+        typed[LOADERS] = json!([{"type": "node", "name": "native"}]);
+        assert!(refused(&typed).contains("for its language"));
+        typed[LOADERS] = json!({});
+        assert!(refused(&typed).contains("must be an array"));
+    }
+
+    #[test]
+    fn what_is_missing_or_of_another_type_is_told() {
+        for (args, expected) in [
+            (json!(null), "`args` must be an object"),
+            (json!({ARGS: null}), "`outprocess.loader` is missing"),
+            (json!({LOADER: "native", ARGS: null}), "`outprocess.loader` must be an object"),
+            (args(&json!({})), "`outprocess.loader/entrypoint` is missing"),
+            (args(&json!({"entrypoint": {}})), "module.path` is missing"),
+            (args(&json!({"entrypoint": {"module.path": 1}})), "module.path` must be a string"),
+            (
+                args(&json!({"name": 1, "entrypoint": entrypoint()})),
+                "`outprocess.loader/name` must be a string",
+            ),
+            (json!({LOADER: {"entrypoint": entrypoint()}}), "`module.args` is missing"),
+        ] {
+            assert!(refused(&args).contains(expected), "{}", refused(&args));
+        }
+        assert!(Arguments::read("{").unwrap_err().to_string().contains("not JSON"));
+    }
+}

@@ -1,0 +1,341 @@
+//! The control protocol, as a module's side speaks it: Create, Reply, Start, Destroy.
+//!
+//! `next` waits and changes nothing, so it may be given up at any time; `handle` does what is to be done and waits
+//! for nobody but the module.
+
+use std::fmt::Display;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread::sleep;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandgate_wire::channel::{Closed, Peer, SendError};
+use sandgate_wire::{Channel, Control, Create, DecodeError, Status};
+use tokio::sync::watch;
+
+use crate::Ended;
+use crate::attachment::{Attachment, Gateway, Received, settle};
+use crate::burst::Burst;
+use crate::guarded::Failure;
+use crate::module::ModuleClass;
+use crate::park::block_on;
+use crate::statistics::Ledger;
+use crate::transport::{Transport, TransportError};
+
+/// How soon a control address that could not be bound anew is tried again.
+const REBIND: Duration = Duration::from_millis(100);
+/// Creates that one Reply answers at most: one who sends nothing else keeps nobody here.
+const REPETITIONS_MAX: usize = 256;
+
+/// What a session is made of.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    /// How the log calls the module.
+    pub(crate) label: Arc<str>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) class: ModuleClass,
+    pub(crate) ledger: Arc<Ledger>,
+    /// A Destroy ends the session. Otherwise it waits for the next gateway.
+    pub(crate) ends_with_destroy: bool,
+}
+
+/// One control id: attaches a module to whichever gateway comes, one at a time.
+pub(crate) struct Session {
+    setup: Setup,
+    control: Arc<dyn Channel>,
+    peer: watch::Receiver<Peer>,
+    /// How often the control channel was made.
+    bound: u64,
+    attached: Option<Attachment>,
+    /// A control message that was taken while others were looked for.
+    ahead: Option<Bytes>,
+    /// Whose turn it is when both channels have something: neither starves the other.
+    message_first: bool,
+    malformed: Burst,
+    refused: Burst,
+    unbound: Burst,
+}
+
+/// What is to be handled.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Control(Bytes),
+    Message(Bytes),
+    /// A gateway has come or gone.
+    Peer,
+    /// The control channel is of no use any more.
+    Unbound,
+}
+
+impl Session {
+    /// Binds the control channel.
+    pub(crate) fn bind(setup: Setup) -> Result<Self, TransportError> {
+        let control = setup.transport.control()?;
+        setup.ledger.open(&control);
+        Ok(Self {
+            setup,
+            peer: control.peer(),
+            control,
+            bound: 1,
+            attached: None,
+            ahead: None,
+            message_first: true,
+            malformed: Burst::default(),
+            refused: Burst::default(),
+            unbound: Burst::default(),
+        })
+    }
+
+    fn label(&self) -> &str {
+        &self.setup.label
+    }
+
+    /// The next thing to handle: what has come over either channel in turn, or news of the gateway itself.
+    pub(crate) async fn next(&mut self) -> Event {
+        if let Some(frame) = self.ahead.take() {
+            return Event::Control(frame);
+        }
+        let Self { control, peer, attached, message_first, .. } = self;
+        let frame = poll_fn(|context| poll_channels(&**control, attached.as_ref(), *message_first, context));
+        let event = tokio::select! {
+            biased;
+            changed = peer.changed() => if changed.is_ok() { Event::Peer } else { Event::Unbound },
+            event = frame => event,
+        };
+        match event {
+            Event::Control(_) => *message_first = true,
+            Event::Message(_) => *message_first = false,
+            Event::Peer | Event::Unbound => {}
+        }
+        event
+    }
+
+    /// Handles an event. Gives the session's end, if this is it.
+    pub(crate) fn handle(&mut self, event: Event) -> Option<Ended> {
+        match event {
+            Event::Control(frame) => return self.on_control(&frame),
+            Event::Message(frame) => self.on_message(frame),
+            Event::Peer if self.has_stale_replies() => self.rebind(),
+            Event::Peer => {}
+            Event::Unbound => self.rebind(),
+        }
+        None
+    }
+
+    fn on_control(&mut self, frame: &[u8]) -> Option<Ended> {
+        match Control::decode(frame) {
+            Ok(Control::Create(create)) => self.on_create(create),
+            Ok(Control::Start) => self.on_start(),
+            Ok(Control::Destroy) => return self.on_destroy(),
+            // Only modules reply.
+            Ok(Control::Reply(_)) => self.on_malformed_control(&"a Reply from a gateway"),
+            Err(error) => {
+                self.on_malformed_control(&error);
+                // V1's hosts answer what they cannot understand in this way, and work on.
+                if let DecodeError::Version(_) | DecodeError::CreateVersion(_) | DecodeError::ChannelType(_) =
+                    error
+                {
+                    self.reply(Status::CONNECTION_ERROR);
+                }
+            }
+        }
+        None
+    }
+
+    fn on_malformed_control(&mut self, reason: &dyn Display) {
+        self.setup.ledger.count(|counts| counts.malformed += 1);
+        self.complain_of_malformed(reason);
+    }
+
+    fn complain_of_malformed(&mut self, reason: &dyn Display) {
+        if let Some(count) = self.malformed.note() {
+            tracing::warn!(module = self.label(), count, %reason, "dropped malformed messages of the gateway");
+        }
+    }
+
+    /// A gateway repeats its Create until it is answered. Repetitions are answered by one instance. Once Start has
+    /// come, or another gateway, a Create is a new attach and gets a new instance.
+    fn on_create(&mut self, create: Create) {
+        let gateway = self.gateway();
+        if self.attached.as_ref().is_some_and(|attached| attached.is_repeated_by(&create, gateway)) {
+            return self.reply(Status::SUCCESS);
+        }
+        self.detach();
+        let channel = match self.setup.transport.message(&create.uri) {
+            Ok(channel) => channel,
+            Err(error) => {
+                tracing::error!(module = self.label(), %error, "cannot bind the message channel");
+                return self.reply(Status::CONNECTION_ERROR);
+            }
+        };
+        let Setup { class, ledger, .. } = &self.setup;
+        let created = Attachment::create(class, create.clone(), gateway, channel, ledger);
+        self.skip_repetitions(&create);
+        match created {
+            Ok(attached) => {
+                tracing::info!(module = self.label(), channel = create.uri, "created");
+                self.attached = Some(attached);
+                self.reply(Status::SUCCESS);
+            }
+            Err(failure) => self.on_failure(&failure),
+        }
+    }
+
+    fn gateway(&self) -> Gateway {
+        Gateway { bound: self.bound, connection: self.peer.borrow().connections }
+    }
+
+    /// Creates that piled up while the instance was being made are answered by the Reply that follows.
+    fn skip_repetitions(&mut self, create: &Create) {
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..REPETITIONS_MAX {
+            let Poll::Ready(Ok(frame)) = self.control.poll_recv(&mut context) else { return };
+            let repeats = matches!(Control::decode(&frame), Ok(Control::Create(again)) if again == *create);
+            if !repeats {
+                self.ahead = Some(frame);
+                return;
+            }
+        }
+    }
+
+    fn on_start(&mut self) {
+        let Some(attached) = &mut self.attached else { return };
+        if attached.is_started() {
+            return;
+        }
+        match attached.start() {
+            Ok(()) => tracing::info!(module = &*self.setup.label, "started"),
+            Err(failure) => self.on_failure(&failure),
+        }
+    }
+
+    fn on_message(&mut self, frame: Bytes) {
+        let Some(attached) = &mut self.attached else { return };
+        match attached.receive(frame) {
+            Received::Handled => {}
+            Received::Malformed(error) => self.complain_of_malformed(&error),
+            Received::Refused(reason) => {
+                if let Some(count) = self.refused.note() {
+                    tracing::warn!(
+                        module = self.label(),
+                        count,
+                        "the module failed to handle messages: {reason}"
+                    );
+                }
+            }
+            Received::Failed(failure) => self.on_failure(&failure),
+        }
+    }
+
+    /// The gateway is told, and attaches anew.
+    fn on_failure(&mut self, failure: &Failure) {
+        tracing::error!(module = self.label(), "the module has failed: {failure}");
+        self.setup.ledger.count(|counts| counts.failures += 1);
+        self.attached.take().into_iter().for_each(Attachment::release);
+        self.reply(Status::CREATION_ERROR);
+    }
+
+    fn on_destroy(&mut self) -> Option<Ended> {
+        if self.attached.is_some() {
+            tracing::info!(module = self.label(), "destroyed by the gateway");
+        }
+        self.detach();
+        self.setup.ends_with_destroy.then_some(Ended::Destroyed)
+    }
+
+    /// Ends the instance in good order, if there is one.
+    fn detach(&mut self) {
+        let Some(mut attached) = self.attached.take() else { return };
+        if let Err(failure) = attached.finish() {
+            tracing::error!(module = self.label(), "the module has failed at its end: {failure}");
+            self.setup.ledger.count(|counts| counts.failures += 1);
+        }
+        attached.release();
+    }
+
+    fn reply(&self, status: Status) {
+        let module = self.label();
+        // A Reply that waits in a socket would be read by the next gateway as an answer to its Create.
+        if !self.peer.borrow().connected {
+            return tracing::debug!(module, %status, "no gateway to reply to");
+        }
+        let sent = match Control::Reply(status.into()).encode() {
+            Ok(frame) => self.control.try_send(frame),
+            Err(error) => return tracing::error!(module, %error, "cannot encode a Reply"),
+        };
+        match sent {
+            Ok(()) => tracing::debug!(module, %status, "replied"),
+            Err(SendError::Full(_)) => tracing::debug!(module, "the gateway does not read its Replies"),
+            Err(SendError::Closed) => tracing::debug!(module, "the control channel is closed"),
+        }
+    }
+
+    /// The gateway has gone, and something that was meant for it is still in the socket.
+    fn has_stale_replies(&self) -> bool {
+        !self.peer.borrow().connected && self.control.statistics().waiting > 0
+    }
+
+    /// Makes a fresh control channel. One that cannot be had leaves the closed one in its place, which ends its
+    /// next receive at once, and so brings this about again.
+    fn rebind(&mut self) {
+        self.close_control();
+        match self.setup.transport.control() {
+            Ok(control) => {
+                self.setup.ledger.open(&control);
+                self.peer = control.peer();
+                self.control = control;
+                self.bound += 1;
+            }
+            Err(error) => {
+                if self.unbound.note().is_some() {
+                    tracing::error!(module = self.label(), %error, "cannot bind the control channel anew");
+                }
+                sleep(REBIND);
+            }
+        }
+    }
+
+    fn close_control(&self) {
+        self.setup.ledger.close(&self.control);
+        block_on(self.control.close());
+    }
+
+    /// Ends the session: the instance first, so that what it still publishes finds the gateway, then the gateway
+    /// is told that the module is gone, unless it has destroyed it.
+    pub(crate) fn end(mut self) {
+        let attached = self.attached.is_some();
+        self.detach();
+        if attached {
+            self.reply(Status::DETACH);
+        }
+        // Closing a socket drops what it has not sent.
+        settle(&*self.control);
+        self.close_control();
+        let counts = self.setup.ledger.statistics();
+        tracing::info!(module = self.label(), "stopped {counts}");
+    }
+}
+
+fn poll_channels(
+    control: &dyn Channel,
+    attached: Option<&Attachment>,
+    message_first: bool,
+    context: &mut Context<'_>,
+) -> Poll<Event> {
+    for message in [message_first, !message_first] {
+        if message {
+            if let Some(Poll::Ready(frame)) = attached.map(|attached| attached.poll_message(context)) {
+                return Poll::Ready(Event::Message(frame));
+            }
+        } else {
+            match control.poll_recv(context) {
+                Poll::Ready(Ok(frame)) => return Poll::Ready(Event::Control(frame)),
+                Poll::Ready(Err(Closed)) => return Poll::Ready(Event::Unbound),
+                Poll::Pending => {}
+            }
+        }
+    }
+    Poll::Pending
+}

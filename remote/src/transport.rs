@@ -1,0 +1,66 @@
+//! Where a module's channels come from.
+
+use std::sync::Arc;
+
+use sandgate_wire::channel::{PairError, PairOptions};
+use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
+use sandgate_wire::{AddressError, Channel, PairChannel};
+use thiserror::Error;
+
+/// Control messages that may wait: a gateway repeats itself every second while a module is being created.
+const CONTROL_CAPACITY: usize = 256;
+/// Data messages that each direction holds.
+const MESSAGE_CAPACITY: usize = 1024;
+
+/// Opens channels: sockets, or in tests what stands for them.
+pub trait Transport: Send + Sync + 'static {
+    /// The control channel. Asked for again when the last one must not be used any more.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    fn control(&self) -> Result<Arc<dyn Channel>, TransportError>;
+
+    /// The message channel that a Create message names.
+    ///
+    /// # Errors
+    /// The text is no address, or cannot be bound.
+    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError>;
+}
+
+/// Why a channel cannot be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The text is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The address cannot be bound.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+}
+
+/// V1's sockets: the module's side binds both.
+#[derive(Clone, Debug)]
+pub struct PairTransport {
+    identifier: String,
+}
+
+impl PairTransport {
+    /// Binds the control channel to this id, when asked to.
+    #[must_use]
+    pub fn new(identifier: impl Into<String>) -> Self {
+        Self { identifier: identifier.into() }
+    }
+}
+
+impl Transport for PairTransport {
+    fn control(&self) -> Result<Arc<dyn Channel>, TransportError> {
+        let options = PairOptions { frame_max: CONTROL_MAX, capacity: CONTROL_CAPACITY };
+        Ok(Arc::new(PairChannel::listen(&self.identifier.parse()?, options)?))
+    }
+
+    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError> {
+        let options = PairOptions { frame_max: MESSAGE_MAX, capacity: MESSAGE_CAPACITY };
+        Ok(Arc::new(PairChannel::listen(&uri.parse()?, options)?))
+    }
+}
