@@ -137,6 +137,34 @@ fn no_reply_that_a_dead_gateway_did_not_read_reaches_the_next_one() {
 }
 
 #[test]
+fn the_control_channel_is_bound_anew_when_replies_are_left_in_it_and_only_then() {
+    let mut stage = Stage::new();
+    stage.create("null");
+    stage.go();
+    assert!(stage.come_again(), "the Reply that nobody has read is gone with its channel");
+    stage.attach("null");
+    stage.go();
+    assert!(!stage.come_again(), "nothing is left that the next gateway could read");
+}
+
+#[test]
+fn neither_channel_starves_the_other() {
+    let mut stage = Stage::new();
+    stage.attach("null");
+    let of_unknown_version = &b"\xA1\x6C\x09\x01\x00\x00\x00\x08"[..];
+    for _ in 0..5 {
+        stage.put_data(message("x").frame().clone());
+        stage.put(of_unknown_version);
+    }
+    for n in 1..=5 {
+        stage.worker.do_work();
+        stage.worker.do_work();
+        let counts = stage.proxy.statistics();
+        assert_eq!((counts.received, counts.malformed), (n, n));
+    }
+}
+
+#[test]
 fn the_same_create_of_another_gateway_gets_an_instance_of_its_own() {
     let mut stage = Stage::new();
     stage.create("same");

@@ -123,6 +123,21 @@ impl Stage {
         self.memory.0.lock().unwrap().messages.len()
     }
 
+    /// The gateway goes without a word and takes nothing with it: what it has not read stays in the channel.
+    pub fn go(&mut self) {
+        drop(self.control.close());
+        self.work();
+    }
+
+    /// The control channel that was bound since, if there is one.
+    pub fn come_again(&mut self) -> bool {
+        let bound = self.memory.0.lock().unwrap().controls.pop_front();
+        bound.is_some_and(|control| {
+            self.control = control;
+            true
+        })
+    }
+
     /// The gateway dies without a word, and another one finds what the module has bound then.
     pub fn die_and_come_again(&mut self) {
         drop(self.control.close());
