@@ -12,8 +12,6 @@
 //! When all threads are stuck and a task has waited for a while, the ticker *condemns* the task that has run
 //! for longest: the guest in it ends itself when it next looks at [`is_condemned`].
 
-mod precedence;
-
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -25,7 +23,7 @@ use std::{io, panic};
 
 use async_task::{Runnable, Task};
 
-use precedence::Precedence;
+use crate::precedence::Precedence;
 
 /// How long a task keeps its seat, and the resolution of deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(1);

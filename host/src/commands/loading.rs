@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use sandgate_host::{Engine, HostConfig, HostConfigError, Limits, LoadError, Module, ModuleConfig, Setup};
+use sandgate_host::{
+    Engine, HostConfig, HostConfigError, Limits, LoadError, Module, ModuleConfig, Setup, stay_back,
+};
 use sandgate_wire::Address;
 use tokio::sync::mpsc;
 
@@ -80,6 +82,8 @@ impl Loading {
 }
 
 fn read(engine: &Engine, file: &Path, config: Option<HostConfig>, tell: &mpsc::Sender<Step>) {
+    // With the threads and processes that this one starts: modules that run go before those that do not yet.
+    stay_back();
     let config = match config.map_or_else(|| HostConfig::load(file), Ok) {
         Ok(config) => config,
         Err(error) => return drop(tell.blocking_send(Step::Unusable(error))),

@@ -61,6 +61,9 @@ enum Work {
     Modules(Loading),
 }
 
+/// Turns of tasks between two looks at the sockets: few, so that a module with much traffic keeps no other's waiting.
+const TURNS: u32 = 8;
+
 /// Serves until it is asked to stop.
 pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
     let loaded = serve.load().map_err(|error| (EXIT_UNUSABLE, error))?;
@@ -68,6 +71,7 @@ pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
     let birth = Birth::of_this_process().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .event_interval(TURNS)
         .enable_all()
         .thread_name("session")
         .build()

@@ -22,6 +22,8 @@ use crate::local::{LocalGateway, Pending};
 const PROVOCATION: &[u8] = b"misbehave";
 /// How often an attack that waits looks whether it is over.
 const LOOK: Duration = Duration::from_millis(20);
+/// What the tenant publishes is taken in batches of so many, as built-in modules do.
+const BATCH: usize = 64;
 /// The pause between two provocations, in which what the tenant publishes is taken.
 const PACE: Duration = Duration::from_millis(1);
 
@@ -93,7 +95,7 @@ async fn provoke(
             sending = Some(tokio::spawn(async move { publisher.publish(message).await }));
         }
         // Either way there is time for the next one.
-        let _ = tokio::time::timeout(PACE, context.inbox.recv_batch(&mut batch, usize::MAX)).await;
+        let _ = tokio::time::timeout(PACE, context.inbox.recv_batch(&mut batch, BATCH)).await;
         batch.clear();
         sending = sending.filter(|sending| !sending.is_finished());
     }

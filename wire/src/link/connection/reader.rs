@@ -22,8 +22,9 @@ const BUFFER: usize = 64 << 10;
 /// Frames from this payload on are read into memory of their own, which is not copied again.
 const LARGE: usize = 16 << 10;
 
-/// Bytes after which others get a turn: the writer, and other connections.
+/// Bytes, and frames, after which others get a turn: the writer, and other connections.
 const TURN: usize = 64 << 10;
+const TURN_FRAMES: u32 = 64;
 
 pub(super) struct Reader<'a> {
     half: ReadHalf<'a>,
@@ -36,8 +37,9 @@ pub(super) struct Reader<'a> {
     /// What has been read and not parsed: `buffer[start..end]`.
     start: usize,
     end: usize,
-    /// Bytes read since the writer had a turn.
+    /// Bytes read, and frames handled, since others had a turn.
     read: usize,
+    frames: u32,
     /// The lane of the newest parcel or settling: mostly the next one is for the same.
     lane: Option<Lane>,
     /// The source of the newest parcel.
@@ -66,6 +68,7 @@ impl<'a> Reader<'a> {
             start: 0,
             end: 0,
             read: 0,
+            frames: 0,
             lane: None,
             source: Arc::from(""),
             over: begun.over,
@@ -105,6 +108,10 @@ impl<'a> Reader<'a> {
                 let frame = Frame::decode(&header, Payload::Borrowed(payload), &mut self.source);
                 self.start += HEADER_SIZE + length;
                 self.handle(frame.map_err(Violation::from)?).await?;
+                self.frames += 1;
+                if self.frames >= TURN_FRAMES {
+                    self.give_way().await;
+                }
             } else {
                 self.read().await?;
             }
@@ -132,10 +139,15 @@ impl<'a> Reader<'a> {
         self.pulse.hear();
         self.read += count;
         if self.read >= TURN {
-            self.read = 0;
-            yield_now().await;
+            self.give_way().await;
         }
         Ok(())
+    }
+
+    /// Lets others have a turn.
+    async fn give_way(&mut self) {
+        (self.read, self.frames) = (0, 0);
+        yield_now().await;
     }
 
     /// Reads a payload into memory of its own. Its length was checked.

@@ -13,23 +13,28 @@ const STEP: i32 = 10;
 /// As nice as a thread can be.
 const NICEST: i32 = 19;
 
+/// This thread lets others go first as long as it lives: what it does can wait. It stays as it is if the system refuses.
+pub fn stay_back() {
+    Precedence::new().step_back();
+}
+
 /// The precedence of the thread that it belongs to.
-pub(super) struct Precedence {
+pub(crate) struct Precedence {
     /// How nice the thread was before it stepped back.
     before: Cell<Option<i32>>,
 }
 
 impl Precedence {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { before: Cell::new(None) }
     }
 
-    pub(super) fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         self.before.get().is_some()
     }
 
     /// Lets others go first. False: the thread had stepped back already, or the system refuses.
-    pub(super) fn step_back(&self) -> bool {
+    pub(crate) fn step_back(&self) -> bool {
         if self.is_behind() {
             return false;
         }
@@ -43,7 +48,7 @@ impl Precedence {
     }
 
     /// Undoes that. False: this process may not, for it is not privileged.
-    pub(super) fn step_forward(&self) -> bool {
+    pub(crate) fn step_forward(&self) -> bool {
         let Some(before) = self.before.get() else { return true };
         let is_done = setpriority_process(None, before).is_ok();
         if is_done {
