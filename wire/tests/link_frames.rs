@@ -238,10 +238,16 @@ fn a_length_over_the_limit_is_refused_with_the_header() {
 }
 
 #[test]
-fn texts_are_checked() {
+fn texts_and_states_are_checked() {
     for kind in [Kind::Refused, Kind::Statistics, Kind::Bye] {
         let error = Frame::parse(&with_payload(kind as u8, b"\xff")).unwrap_err();
         assert!(matches!(error, DecodeError::NotUtf8(_)), "{error}");
+    }
+    // A state that a newer host knows is no fault.
+    for code in [4, 255] {
+        let (frame, _) = Frame::parse(&with_payload(Kind::State as u8, &[code])).unwrap().unwrap();
+        let (state, detail) = (State::Other(code), String::new());
+        assert_eq!(frame, Frame::Signal(Signal::State { module: 0, epoch: 0, state, detail }));
     }
     let mut parcel = vec![0; 15];
     parcel.extend_from_slice(&[1, 0xff]);
