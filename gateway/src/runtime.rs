@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Turns of tasks between two looks at the sockets. With the runtime's own 61 a module that is flooded could keep the
 /// others' messages waiting for as many turns.
-const TURNS: u32 = 8;
+const TURNS: u32 = 3;
 
 /// The runtime of the `gateway` program: one thread for every two processors, at least one.
 ///

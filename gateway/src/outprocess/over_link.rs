@@ -23,7 +23,7 @@ use crate::dead_letters::DeadLetters;
 const BATCH: usize = 64;
 /// What a host has sent is handled in turns of so much, so that one that sends without end delays the others' messages
 /// by some microseconds only.
-pub(super) const TURN: u32 = 32;
+pub(super) const TURN: u32 = 16;
 
 /// Carries messages from the inbox to the lane until the inbox is closed and everything is settled.
 pub(super) async fn outbound(

@@ -62,7 +62,7 @@ enum Work {
 }
 
 /// Turns of tasks between two looks at the sockets: few, so that a module with much traffic keeps no other's waiting.
-const TURNS: u32 = 8;
+const TURNS: u32 = 3;
 
 /// Serves until it is asked to stop.
 pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {

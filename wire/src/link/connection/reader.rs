@@ -24,7 +24,7 @@ const LARGE: usize = 16 << 10;
 
 /// Bytes, and frames, after which others get a turn: the writer, and other connections.
 const TURN: usize = 64 << 10;
-const TURN_FRAMES: u32 = 64;
+const TURN_FRAMES: u32 = 16;
 
 pub(super) struct Reader<'a> {
     half: ReadHalf<'a>,
