@@ -56,12 +56,14 @@ impl Pair {
         self.recv_within(PATIENCE).expect("waited too long for a frame")
     }
 
-    /// Waits until so many peers have been connected, one after the other, the present one included.
-    pub fn wait_for_peer(&self, nth: u64) {
+    /// Waits until at least so many peers have been connected, one after the other, and gives their number.
+    pub fn wait_for_peer(&self, nth: u64) -> u64 {
         let mut peer = self.channel.peer();
-        let waiting =
-            async { timeout(PATIENCE, peer.wait_for(|peer| peer.connections >= nth)).await.map(drop) };
-        self.runtime.block_on(waiting).expect("waited too long for a peer");
+        let waiting = async {
+            let come = timeout(PATIENCE, peer.wait_for(|peer| peer.connections >= nth)).await;
+            come.expect("waited too long for a peer").unwrap().connections
+        };
+        self.runtime.block_on(waiting)
     }
 
     /// The frames that still come until the peer has gone.

@@ -106,7 +106,6 @@ pub fn srs_outprocess_module_17_059_a_reply_that_is_no_success_has_both_channels
 
 pub fn srs_outprocess_module_17_060_the_module_is_created_again_as_it_was_the_first_time() {
     let scene = Scene::with(|document| repeat_create_after(document, 50));
-    let ends = scene.ends();
     let host = scene.host();
     let first = host.next_create();
     host.reply(Status::SUCCESS);
@@ -117,11 +116,10 @@ pub fn srs_outprocess_module_17_060_the_module_is_created_again_as_it_was_the_fi
     (0..3).for_each(|_| assert_eq!(host.next_create(), first));
     host.reply(Status::CREATION_ERROR);
     scene.gateway.wait_for_line("the host answered Create with creation error (2)");
+    host.control.wait_for_peer(3);
     (0..3).for_each(|_| assert_eq!(host.next_create(), first));
     host.reply(Status::SUCCESS);
     host.expect(&Control::Start);
-    ends.send_numbers([1]);
-    host.expect_numbers([1]);
 }
 
 pub fn srs_outprocess_module_24_061_a_module_that_was_created_again_is_started_again() {
@@ -130,6 +128,7 @@ pub fn srs_outprocess_module_24_061_a_module_that_was_created_again_is_started_a
     let host = scene.attached_host();
     host.reply(Status::DETACH);
     host.next_create();
+    host.connect();
     // What comes meanwhile waits for Start.
     ends.send_numbers(1..=10);
     scene.wait_for_counter("source", "middle", "waiting", 10);

@@ -17,6 +17,8 @@ pub struct Host {
     pub control: Pair,
     pub message: Pair,
     seen: Mutex<Vec<Control>>,
+    /// How often the message channel has been connected by the attaches so far.
+    connections: Mutex<u64>,
 }
 
 impl Host {
@@ -27,7 +29,8 @@ impl Host {
 
     /// Binds these channels.
     pub fn bind_ids(control: &str, message: &str) -> Self {
-        Self { control: Pair::listen(control), message: Pair::listen(message), seen: Mutex::default() }
+        let (control, message) = (Pair::listen(control), Pair::listen(message));
+        Self { control, message, seen: Mutex::default(), connections: Mutex::default() }
     }
 
     /// The next control message.
@@ -59,9 +62,17 @@ impl Host {
         self.control.send(&reply_frame(status));
     }
 
+    /// Waits until the message channel is connected, too, by the attach that has sent Create. A message that was sent
+    /// earlier might be lost, as V1 has it: the place of the one peer may still be that of the attach before.
+    pub fn connect(&self) {
+        let mut connections = self.connections.lock().unwrap();
+        *connections = self.message.wait_for_peer(*connections + 1);
+    }
+
     /// Create, answered with success, and Start.
     pub fn attach(&self) {
         self.next_create();
+        self.connect();
         self.reply(Status::SUCCESS);
         self.expect(&Control::Start);
     }
