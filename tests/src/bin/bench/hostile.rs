@@ -122,20 +122,23 @@ impl<'a> Scene<'a> {
         gateway.add_remote("echo", json!({"activation.type": "none", "control.id": echo}), &Value::Null)?;
         let pulse = gateway.add_end("pulse", "echo")?;
         gateway.start();
-        if in_same_host {
-            // From now on, whenever it is read again.
-            both().write(scratch);
-        }
-        Ok(Self {
+        let scene = Self {
             tenant,
             gateway,
             pulse,
             load: if in_same_host { Load::Into(hosts[0].pid()) } else { Load::Alone(alone) },
             greeting: Message::new(&[("a", "1"), ("b", "2")], vec![0; GOAL_SIZE])?,
-            control,
+            control: control.clone(),
             _hosts: hosts,
             _files: files,
-        })
+        };
+        // The host is there, and has read its configuration.
+        scene.round_trips(1)?;
+        if in_same_host {
+            // From now on, whenever it is read again.
+            both().write(scratch);
+        }
+        Ok(scene)
     }
 
     /// The 99th percentile of some round trips, in microseconds.
