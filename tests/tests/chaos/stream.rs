@@ -1,7 +1,7 @@
 //! A stream of numbered messages through the module under force: the test plays the source and the sink as
 //! V1 hosts, so what is between them is the real gateway and the real host.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -41,6 +41,8 @@ pub fn configuration(scratch: &Scratch, mut middle: Value) -> Value {
 pub struct Stream {
     sent: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    /// The last number, once the source has ended.
+    last: Arc<OnceLock<u64>>,
     received: Arc<AtomicU64>,
     source: JoinHandle<()>,
     sink: JoinHandle<Arrivals>,
@@ -61,7 +63,8 @@ impl Stream {
     /// Attaches source and sink to a gateway with [`configuration`] and lets the numbers flow.
     pub fn start(scratch: &Scratch) -> Self {
         let ends = Arc::new(Ends::attach(scratch));
-        let (sent, stop, received) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicU64>)>::default();
+        let (sent, received) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+        let (stop, last) = <(Arc<AtomicBool>, Arc<OnceLock<u64>>)>::default();
         let sending = {
             let (ends, sent, stop) = (ends.clone(), sent.clone(), stop.clone());
             let content = vec![7; LARGE_CONTENT];
@@ -78,10 +81,10 @@ impl Stream {
             })
         };
         let receiving = {
-            let (sent, stop, received) = (sent.clone(), stop.clone(), received.clone());
-            thread::spawn(move || receive(&ends.sink, &sent, &stop, &received))
+            let (last, received) = (last.clone(), received.clone());
+            thread::spawn(move || receive(&ends.sink, &last, &received))
         };
-        Self { sent, stop, received, source: sending, sink: receiving }
+        Self { sent, stop, last, received, source: sending, sink: receiving }
     }
 
     /// Waits until numbers come through that were sent after now.
@@ -106,20 +109,20 @@ impl Stream {
     pub fn finish(self) -> (u64, Arrivals) {
         self.stop.store(true, Ordering::Relaxed);
         self.source.join().unwrap();
-        let arrivals = self.sink.join().unwrap();
-        (self.sent.load(Ordering::Relaxed), arrivals)
+        // Told only now: the source may have had a message in hand when it was stopped.
+        let sent = self.sent.load(Ordering::Relaxed);
+        self.last.set(sent).unwrap();
+        (sent, self.sink.join().unwrap())
     }
 }
 
-fn receive(channel: &Pair, sent: &AtomicU64, stop: &AtomicBool, received: &AtomicU64) -> Arrivals {
+fn receive(channel: &Pair, last: &OnceLock<u64>, received: &AtomicU64) -> Arrivals {
     let mut arrivals = Arrivals::default();
-    let mut last = Instant::now();
-    // The source has stopped and the row is complete; or nothing has come for so long that it never will be.
-    while !(stop.load(Ordering::Relaxed) && arrivals.newest == sent.load(Ordering::Relaxed))
-        && last.elapsed() < Duration::from_secs(30)
-    {
+    let mut arrived = Instant::now();
+    // The source has ended and the row is complete; or nothing has come for so long that it never will be.
+    while last.get() != Some(&arrivals.newest) && arrived.elapsed() < Duration::from_secs(30) {
         let Some(frame) = channel.recv_within(Duration::from_millis(100)) else { continue };
-        last = Instant::now();
+        arrived = Instant::now();
         let number: u64 = decode(frame).property("number").unwrap().parse().unwrap();
         if number <= arrivals.newest {
             arrivals.duplicates += 1;
