@@ -10,6 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::wait::{PATIENCE, until_some};
 
+/// Lines that are shown of a process whose test has failed: what it failed with stands above, and is to be seen.
+const SHOWN: usize = 60;
+
 /// A child process. Dropping it ends it; when the test has failed, what it wrote is shown.
 pub struct Process {
     child: Child,
@@ -153,7 +156,10 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
         if thread::panicking() {
-            eprintln!("---- {} (process {}) wrote:\n{}", self.name, self.pid(), self.text());
+            let lines = self.output.lines.lock().unwrap();
+            let before = lines.len().saturating_sub(SHOWN);
+            eprintln!("---- {} (process {}) wrote {before} lines and these:", self.name, self.child.id());
+            lines[before..].iter().for_each(|line| eprintln!("{line}"));
         }
     }
 }
