@@ -6,12 +6,7 @@
 
 use std::cell::Cell;
 
-use rustix::process::{getpriority_process, setpriority_process};
-
-/// How much nicer a thread gets: a tenth of the weight. It still has a whole processor when nobody else computes.
-const STEP: i32 = 10;
-/// As nice as a thread can be.
-const NICEST: i32 = 19;
+use crate::policy::Policy;
 
 /// This thread lets others go first as long as it lives: what it does can wait. It stays as it is if the system refuses.
 pub fn stay_back() {
@@ -20,8 +15,8 @@ pub fn stay_back() {
 
 /// The precedence of the thread that it belongs to.
 pub(crate) struct Precedence {
-    /// How nice the thread was before it stepped back.
-    before: Cell<Option<i32>>,
+    /// The policy that the thread had before it stepped back.
+    before: Cell<Option<Policy>>,
 }
 
 impl Precedence {
@@ -38,9 +33,8 @@ impl Precedence {
         if self.is_behind() {
             return false;
         }
-        // On Linux both calls are about the calling thread alone.
-        let Ok(before) = getpriority_process(None) else { return false };
-        let is_done = setpriority_process(None, (before + STEP).min(NICEST)).is_ok();
+        let Ok(before) = Policy::of_this_thread() else { return false };
+        let is_done = Policy::IDLE.take().is_ok();
         if is_done {
             self.before.set(Some(before));
         }
@@ -50,7 +44,7 @@ impl Precedence {
     /// Undoes that. False: this process may not, for it is not privileged.
     pub(crate) fn step_forward(&self) -> bool {
         let Some(before) = self.before.get() else { return true };
-        let is_done = setpriority_process(None, before).is_ok();
+        let is_done = before.take().is_ok();
         if is_done {
             self.before.set(None);
         }
