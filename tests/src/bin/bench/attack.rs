@@ -22,6 +22,9 @@ use crate::local::{LocalGateway, Pending};
 const PROVOCATION: &[u8] = b"misbehave";
 /// How often an attack that waits looks whether it is over.
 const LOOK: Duration = Duration::from_millis(20);
+/// The shortest wait after which a gateway launches a host again that has ended: after the first time, which it makes up
+/// for at once.
+const LAUNCH: Duration = Duration::from_millis(100);
 /// What the tenant publishes is taken in batches of so many, as built-in modules do.
 const BATCH: usize = 64;
 /// The pause between two provocations, in which what the tenant publishes is taken.
@@ -121,6 +124,9 @@ fn load_again_and_again(load: Load, over: &AtomicBool) -> Result<()> {
             && host.child.try_wait()?.is_none()
         {
             thread::sleep(LOOK);
+        }
+        if host.is_some() && !is_over() {
+            thread::sleep(LAUNCH);
         }
     }
     Ok(())
