@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::{Lane, STATISTICS_MAX, Side, Signal};
+use super::{Features, Lane, STATISTICS_MAX, Side, Signal};
 use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
@@ -193,6 +193,7 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     number: u64,
     side: Side,
+    features: Features,
 }
 
 impl Connection {
@@ -202,6 +203,11 @@ impl Connection {
 
     pub(super) fn side(&self) -> Side {
         self.side
+    }
+
+    /// Whether the peer knows of shared memory segments.
+    pub(super) fn knows_segments(&self) -> bool {
+        self.features.contains(Features::SEGMENTS)
     }
 
     /// The lane has something to send. To be called without a lock.
