@@ -5,6 +5,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::broker::{Broker, Inbox, Link, OnFull, Source};
 use crate::dead_letters::DeadLetters;
+use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 use support::Compiler;
 
@@ -16,6 +17,7 @@ struct Bench {
     broker: Broker,
     feed: Publisher,
     fed: Inbox,
+    segments: ModuleSegments::none(),
     status: ModuleStatus,
     stop: CancellationToken,
     life: JoinHandle<Result<(), ModuleError>>,

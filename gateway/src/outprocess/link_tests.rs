@@ -27,6 +27,7 @@ use super::*;
 use crate::broker::{Broker, Counters, Inbox, Link, Publisher, Source, Terms};
 use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Module};
+use crate::segments::ModuleSegments;
 use crate::status::{ModuleStatus, State};
 
 const MODULE: u32 = 7;
@@ -57,6 +58,7 @@ struct Bench {
     patient: Publisher,
     sink: Inbox,
     graves: Inbox,
+    segments: ModuleSegments::none(),
     status: ModuleStatus,
     stop: CancellationToken,
     life: JoinHandle<()>,

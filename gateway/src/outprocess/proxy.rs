@@ -23,6 +23,7 @@ use crate::broker::{Inbox, Publisher};
 use crate::config::{ChannelKind, OutprocessConfig};
 use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Life, Module};
+use crate::segments::ModuleSegments;
 use crate::status::{ModuleStatus, State};
 
 /// How long a stopping proxy goes on handing its inbox to a host.
@@ -64,7 +65,7 @@ impl<C: Connector> Module for Proxy<C> {
     fn run(self: Box<Self>, context: Context) -> Life {
         Box::pin(async move {
             let Self { config, connector, links } = *self;
-            let Context { name, publisher, mut inbox, dead_letters, status, stop } = context;
+            let Context { name, publisher, mut inbox, dead_letters, segments, status, stop } = context;
             let launched = config
                 .launch
                 .clone()
@@ -76,6 +77,7 @@ impl<C: Connector> Module for Proxy<C> {
                 connector,
                 links,
                 dead_letters,
+                segments,
                 launched,
                 launch: None,
                 publisher,
@@ -101,6 +103,7 @@ pub(super) struct Running<C> {
     connector: C,
     links: Links,
     pub(super) dead_letters: DeadLetters,
+    segments: ModuleSegments,
     pub(super) launched: Option<Launched>,
     /// The launch that has answered last.
     launch: Option<u64>,
@@ -228,7 +231,8 @@ impl<C: Connector> Running<C> {
     /// A place on the link that the host offers.
     async fn join(&self, offer: &Offer) -> Result<Place, JoinError> {
         let link = self.links.join(offer, self.config.link.beats()).await?;
-        Ok(link.open(offer.module, self.links.next_epoch(), self.config.link.window()))
+        let address = (offer.module, self.links.next_epoch());
+        Ok(link.open(address, self.config.link.window(), self.segments.holder()))
     }
 
     async fn serve_on_pair(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
