@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use sandgate_wire::link::{Offer, Signal};
+use sandgate_wire::link::{Features, Offer, Signal};
 
 use super::attach::{Attach, Ended, flush};
 use super::backlog::Backlog;
@@ -18,6 +18,7 @@ use super::launched::Launched;
 use super::links::{JoinError, Links, Place};
 use super::over_pair;
 use super::presence::Presence;
+use super::segments_place::SegmentsPlace;
 use super::tally::Tally;
 use crate::broker::{Inbox, Publisher};
 use crate::config::{ChannelKind, OutprocessConfig};
@@ -188,17 +189,18 @@ impl<C: Connector> Running<C> {
                     None
                 }
             },
-            _ => None,
+            Some(offer) => {
+                let segments = self.join_for_segments(&offer).await;
+                return self.serve_on_pair(attach, segments, inbox).await;
+            }
+            None => None,
         };
         match place {
             Some(place) => {
                 info!(module = self.module, way = "host link", "attached");
                 self.serve_on_link(attach, place, inbox).await
             }
-            None => {
-                info!(module = self.module, way = "pair", "attached");
-                self.serve_on_pair(attach, inbox).await
-            }
+            None => self.serve_on_pair(attach, None, inbox).await,
         }
     }
 
@@ -235,7 +237,27 @@ impl<C: Connector> Running<C> {
         Ok(link.open(address, self.config.link.window(), self.segments.holder()))
     }
 
-    async fn serve_on_pair(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
+    /// A place on the link for a module whose messages go over V1's channels, if it has a grant of segments and
+    /// its host is such that it can have some.
+    async fn join_for_segments(&self, offer: &Offer) -> Option<SegmentsPlace> {
+        if !self.segments.is_granted() || !offer.features.contains(Features::SEGMENTS) {
+            return None;
+        }
+        let joined = match self.join(offer).await {
+            Ok(place) => SegmentsPlace::open(place).await,
+            Err(error) => Err(error.to_string()),
+        };
+        joined.inspect_err(|error| warn!(module = self.module, error, "the module has no segments")).ok()
+    }
+
+    /// Serves a module on V1's channels.
+    async fn serve_on_pair(
+        &mut self,
+        attach: &Attach,
+        mut segments: Option<SegmentsPlace>,
+        inbox: &mut Inbox,
+    ) -> Ended {
+        info!(module = self.module, way = "pair", segments = segments.is_some(), "attached");
         if let Err(ended) = attach.start() {
             return ended;
         }
@@ -254,6 +276,7 @@ impl<C: Connector> Running<C> {
                 () = &mut receiving => Ended::Closed,
                 () = sending => Ended::Stopped,
                 ended = attend(attach, presence) => ended,
+                never = SegmentsPlace::keep(&mut segments, &publisher) => match never {},
             }
         };
         if ended == Ended::Stopped {

@@ -19,15 +19,15 @@ impl HostSegment for Guest {
         self.request(|lane| lane.create_segment(&pool, size))
     }
 
-    fn open(&mut self, handle: String) -> Answer<Resource<Segment>> {
-        self.ledger.pass_copy(handle.len())?;
-        match handle.parse::<Token>() {
+    fn open(&mut self, token: String) -> Answer<Resource<Segment>> {
+        self.ledger.pass_copy(token.len())?;
+        match token.parse::<Token>() {
             Ok(token) => self.request(|lane| lane.open_segment(token)),
             Err(_) => Ok(Err(SegmentError::NoSuch)),
         }
     }
 
-    fn handle(&mut self, segment: Resource<Segment>) -> Result<String> {
+    fn token(&mut self, segment: Resource<Segment>) -> Result<String> {
         Ok(self.table.get(&segment)?.token().to_string())
     }
 

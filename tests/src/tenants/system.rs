@@ -22,7 +22,7 @@ pub(super) fn use_network() -> Tenant {
 
 pub(super) fn use_segments() -> Tenant {
     tenant(
-        "Makes a shared memory segment of a pool that is not granted, and opens handles that it has made up",
+        "Makes a shared memory segment of a pool that is not granted, and opens tokens that it has made up",
     )
     .stopped_by("the errors `not-granted` and `no-such`")
     .told(&["(Err(SegmentError { code: ", "\"not-granted\"", "\"no-such\""])

@@ -1,11 +1,11 @@
-//! A source of frames: each is written into a shared memory segment, and its handle is published.
+//! A source of frames: each is written into a shared memory segment, and its token is published.
 //!
 //! `args`: `pool`, the pool of segments; `width` and `height`, 1920 and 1080 where they are missing;
 //! `interval.ms`, the time between two frames; `frames`, after how many to stop (never, where it is missing);
 //! `keep`, how many of the newest frames stay for those who are behind, 4 where it is missing.
 //!
 //! A frame is generated: a byte of grey for each pixel, row by row, which is `x + y + 7 * frame`, modulo 256. Its
-//! message has no content, and the properties `segment` (the handle), `frame` (its number, from 1), `width`,
+//! message has no content, and the properties `segment` (the token), `frame` (its number, from 1), `width`,
 //! `height` and `format`, which is `grey8`.
 
 use std::collections::VecDeque;
@@ -98,7 +98,7 @@ impl TimerHandler for Camera {
 }
 
 impl Camera {
-    /// Takes a frame and publishes its handle.
+    /// Takes a frame and publishes its token.
     fn take(&mut self) -> Result<(), String> {
         // Room for the new one first.
         while self.kept.len() >= self.args.keep {
@@ -116,7 +116,7 @@ impl Camera {
         }
         let property = |key: &str, value: String| (key.to_owned(), value);
         let properties = vec![
-            property("segment", segment.handle()),
+            property("segment", segment.token()),
             property("frame", self.taken.to_string()),
             property("width", width.to_string()),
             property("height", height.to_string()),

@@ -1,4 +1,4 @@
-//! Reads frames from shared memory by the handles that come in messages, and publishes what is in them.
+//! Reads frames from shared memory by the tokens that come in messages, and publishes what is in them.
 //!
 //! What it publishes has the properties `frame`, as it came; `bytes`, how many the frame has; `mean`, that of its
 //! bytes; and `fnv1a`, the checksum of that name, of 64 bits, in hexadecimal digits.
@@ -16,9 +16,9 @@ impl Module for Inspector {
     }
 
     fn receive(&mut self, message: Message, _delivery: Delivery) -> Result<(), String> {
-        let handle = message.property("segment").ok_or("the message names no segment")?;
-        let failed = |error| format!("the segment {handle} cannot be read: {error:?}");
-        let segment = Segment::open(handle).map_err(failed)?;
+        let token = message.property("segment").ok_or("the message names no segment")?;
+        let failed = |error| format!("the segment {token} cannot be read: {error:?}");
+        let segment = Segment::open(token).map_err(failed)?;
         let (mut sum, mut checksum) = (0_u64, Fnv1a::default());
         let size = segment.size();
         for offset in (0..size).step_by(PIECE as usize) {
