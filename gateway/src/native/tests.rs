@@ -17,7 +17,6 @@ struct Bench {
     broker: Broker,
     feed: Publisher,
     fed: Inbox,
-    segments: ModuleSegments::none(),
     status: ModuleStatus,
     stop: CancellationToken,
     life: JoinHandle<Result<(), ModuleError>>,
@@ -38,6 +37,7 @@ fn run(library: &Path, arguments: &str) -> Bench {
         publisher,
         inbox,
         dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        segments: ModuleSegments::none(),
         status: status.clone(),
         stop: stop.clone(),
     };

@@ -58,7 +58,6 @@ struct Bench {
     patient: Publisher,
     sink: Inbox,
     graves: Inbox,
-    segments: ModuleSegments::none(),
     status: ModuleStatus,
     stop: CancellationToken,
     life: JoinHandle<()>,
@@ -105,6 +104,7 @@ fn bench(options: Options) -> Bench {
         publisher,
         inbox,
         dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        segments: ModuleSegments::none(),
         status: status.clone(),
         stop: stop.clone(),
     };

@@ -6,6 +6,7 @@
 //! of a module ([`Holder`]), so that whatever ends the attach gives back what it held.
 
 mod holder;
+mod local;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use sandgate_wire::segments::{Grant, Memory, SegmentError, Token};
 
 use crate::status::ModuleStatus;
 pub use holder::Holder;
+pub use local::{LocalSegment, LocalSegments};
 
 /// Which pools a module may use, and how much it may hold (`segments`). By default none.
 #[derive(Clone, Debug, Eq, PartialEq)]

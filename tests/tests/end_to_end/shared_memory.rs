@@ -16,6 +16,10 @@ use sandgate_wire::{Control, Message, Status};
 use serde_json::{Value, json};
 
 use crate::documents::{SHARED_MEMORY, checkout, shell};
+use c::Compiler;
+
+#[path = "../../../native/tests/support/mod.rs"]
+mod c;
 
 /// What `/proc/PID/fd` shows of a segment.
 const LABEL: &str = "memfd:sandgate-segment";
@@ -242,4 +246,73 @@ fn an_instance_that_fails_holds_nothing_any_more() {
     bench.wait_for_segments(0);
     let _ = driver.creates("frames", 4096);
     bench.wait_for_segments(1);
+}
+
+/// A native module in the gateway and a WebAssembly module in a host share segments, both ways.
+#[test]
+fn a_native_module_shares_segments_with_one_in_a_sandbox() {
+    let Some(compiler) = Compiler::find() else { return };
+    let library = compiler.shared("segments.so", &["segments.c"], &["-g"]);
+    let scratch = Scratch::new();
+    let entrypoint = json!({"module.path": library.to_str().unwrap()});
+    let configuration = Configuration::new()
+        .remote("native-driver", attached(&scratch.id("native-driver")), Value::Null)
+        .module(json!({"name": "native", "loader": {"entrypoint": entrypoint}, "args": "wrong"}))
+        .grant(&["frames"])
+        .link("native-driver", "native")
+        .link("native", "native-driver")
+        .remote("driver", attached(&scratch.id("driver")), Value::Null)
+        .remote("a", attached(&scratch.id("a")), Value::Null)
+        .grant(&["frames"])
+        .link("driver", "a")
+        .link("a", "driver");
+    let mut host = Bench::host(&scratch, "a");
+    let mut gateway = running_gateway(&scratch, &configuration.json());
+    let (native, driver) = (Driver::attach(&scratch, "native-driver"), Driver::attach(&scratch, "driver"));
+    gateway.wait_for_line_with(&["started", "module=\"a\""]);
+
+    native.messages.send(Message::new::<&str, &str>(&[], "from C").unwrap().frame());
+    let wrong = decode(native.messages.recv());
+    let wrong: Vec<_> = wrong
+        .property("results")
+        .unwrap()
+        .split_whitespace()
+        .map(|result| &result["SEGMENT_".len()..])
+        .collect();
+    assert_eq!(
+        wrong,
+        [
+            "INVALIDARG",
+            "INVALIDARG",
+            "INVALIDARG",
+            "NOT_GRANTED",
+            "EMPTY",
+            "NO_SUCH",
+            "OK",
+            "OK",
+            "OUT_OF_RANGE",
+            "OUT_OF_RANGE",
+            "INVALIDARG",
+            "OK",
+            "INVALIDARG",
+            "INVALIDARG",
+        ]
+    );
+    gateway.wait_for_line("Segment_Close: the segment is none, or was closed already");
+
+    let told = decode(native.messages.recv());
+    let token = told.property("token").unwrap();
+    assert_eq!(driver.does(&format!("open {token}")), format!("Ok(\"{token} of 6 bytes\")"));
+    assert_eq!(driver.reads(0, 6), b"from C");
+    let token = driver.creates("frames", 9);
+    driver.writes(1, b"from Wasm");
+    native.messages.send(Message::new(&[("token", &*token)], "").unwrap().frame());
+    let got = decode(native.messages.recv());
+    assert_eq!((got.property("results"), got.content()), (Some("SEGMENT_OK SEGMENT_OK "), &b"from Wasm"[..]));
+    native.messages.send(Message::new(&[("token", "0123")], "").unwrap().frame());
+    assert_eq!(decode(native.messages.recv()).property("results"), Some("SEGMENT_NO_SUCH "));
+    assert_eq!(memory_files(gateway.pid(), LABEL), 2);
+    host.stop();
+    until("one segment, which the native module holds", || memory_files(gateway.pid(), LABEL) == 1);
+    gateway.stop();
 }
