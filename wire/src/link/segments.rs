@@ -19,8 +19,8 @@ use crate::segments::{SegmentError, Token};
 /// Requests that one Held names at most.
 pub(super) const HELD_MAX: usize = 8192;
 
-/// Bytes of a pool's name that are sent. No pool has a longer one.
-pub(super) const POOL_MAX: usize = crate::segments::POOL_MAX + 1;
+/// Bytes of a pool's name that fit into a frame. No pool has one nearly so long.
+const POOL_FITS: usize = (1 << 10) - size_of::<u64>();
 
 /// What is said about segments in one lane.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,7 +103,7 @@ impl SegmentFrame {
         match self {
             Self::Create { size, pool, .. } => {
                 payload.put_u64(*size);
-                payload.put_slice(pool[..pool.floor_char_boundary(POOL_MAX)].as_bytes());
+                payload.put_slice(pool[..pool.floor_char_boundary(POOL_FITS)].as_bytes());
             }
             Self::Open { token, .. } => payload.put_slice(&token.0),
             Self::Close { .. } => {}
