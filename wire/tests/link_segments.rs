@@ -363,7 +363,7 @@ async fn a_descriptor_of_something_else_is_no_segment_and_breaks_nothing() {
 
 #[tokio::test]
 async fn a_segment_that_nobody_asked_for_is_closed() {
-    let (peer, lane, _carried, _end) = hostile_gateway().await;
+    let (peer, lane, _carried, end) = hostile_gateway().await;
     let (mut reader, writer) = std::io::pipe().unwrap();
     for request in [0, 1, 99, u64::MAX] {
         send_with(&peer.stream, &granted(request, 10), &[writer.as_fd()]).await;
@@ -372,6 +372,12 @@ async fn a_segment_that_nobody_asked_for_is_closed() {
     drop(writer);
     let closed = tokio::task::spawn_blocking(move || reader.read(&mut [0]).unwrap());
     assert_eq!(within("the end of the pipe", closed).await.unwrap(), 0);
+    within("all of them", async {
+        while end.lanes.statistics().strays < 5 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert!(*lane.connected().borrow(), "the connection goes on");
 }
 

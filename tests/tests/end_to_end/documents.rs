@@ -46,6 +46,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask conformance", "its tests are a step of cargo xtask test"),
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
+    ("cargo xtask bench --only segments", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only recovery", "a step of cargo xtask test, with --smoke"),
     (
         "cargo xtask bench --only hostile --json docs/hostile-tenants.json",

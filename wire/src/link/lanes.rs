@@ -55,7 +55,8 @@ pub struct LinkStatistics {
     pub frames_received: u64,
     /// Frames of kinds that this version does not know, which were ignored.
     pub unknown: u64,
-    /// Frames for lanes that had just been closed or removed, which were dropped.
+    /// Frames for lanes that had just been closed or removed, and answers that nobody waited for any more, which were
+    /// dropped, with their descriptors.
     pub strays: u64,
 }
 

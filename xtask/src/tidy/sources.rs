@@ -44,7 +44,7 @@ const UNSAFE_FILES: [&str; 16] = [
 const SAYS_UNSAFE: &str = "#![allow(unsafe_code";
 
 /// The files whose code runs in no particular process and must not know how bytes travel.
-const CODECS: [&str; 12] = [
+const CODECS: [&str; 13] = [
     "address",
     "control",
     "error",
@@ -54,6 +54,7 @@ const CODECS: [&str; 12] = [
     "link/negotiation",
     "link/offer",
     "link/parcel",
+    "link/segments",
     "link/signal",
     "message",
     "reader",

@@ -55,14 +55,14 @@ impl Asking {
         self.requests.len() >= REQUESTS_MAX || self.requests.len() + self.holds.len() >= HELD_MAX
     }
 
-    /// Takes what came of a request. Gives who waits for it.
-    fn answer(&mut self, number: u64, answer: Result<Grant, SegmentError>) -> Option<Waker> {
+    /// Takes what came of a request. Gives who waits for it; `None` if the answer is of no use any more.
+    fn answer(&mut self, number: u64, answer: Result<Grant, SegmentError>) -> Option<Option<Waker>> {
         let request = self.requests.get_mut(&number).filter(|request| request.answer.is_none())?;
         if answer.is_ok() {
             self.holds.insert(number);
         }
         request.answer = Some(answer);
-        request.waiter.take()
+        Some(request.waiter.take())
     }
 }
 
@@ -136,8 +136,8 @@ impl Lane {
         self.tell(connection);
     }
 
-    /// At a host: the gateway has answered. Says whether this connection carries the lane. An answer that nobody
-    /// waits for any more is dropped: its Close is under way.
+    /// At a host: the gateway has answered. False if this connection does not carry the lane, or nobody waits for the
+    /// answer any more: then its Close is under way.
     pub(in crate::link) fn arrive_segment(
         &self,
         connection: u64,
@@ -151,14 +151,14 @@ impl Lane {
                 (request, grant.ok_or(SegmentError::Unavailable))
             }
             SegmentFrame::Refused { request, reason } => (request, Err(reason)),
-            _ => return true,
+            _ => return false,
         };
         let mut state = self.lock();
         if !state.is_carried_by(connection) {
             return false;
         }
         let unusable = matches!(answer, Err(SegmentError::Unavailable));
-        let waiter = state.segments.asking.answer(number, answer);
+        let Some(waiter) = state.segments.asking.answer(number, answer) else { return false };
         if unusable {
             // The gateway may believe that it has granted something.
             state.segments.push(SegmentFrame::Close { request: number });
