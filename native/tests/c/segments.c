@@ -50,6 +50,7 @@ static void* create(BROKER_HANDLE broker, const void* configuration) {
 static void call_wrongly(SEGMENTS* module, char* results) {
     SEGMENT_HANDLE segment = (SEGMENT_HANDLE)module;
     char byte = 0;
+    char token[SEGMENT_TOKEN_SIZE];
     note(results, Segment_Create((BROKER_HANDLE)module, "frames", 1, &segment));
     note(results, Segment_Create(module->broker, NULL, 1, &segment));
     note(results, Segment_Create(module->broker, "frames", 1, NULL));
@@ -65,7 +66,7 @@ static void call_wrongly(SEGMENTS* module, char* results) {
     Segment_Close(segment);
     Segment_Close(segment);
     note(results, Segment_Read(segment, 0, &byte, 1));
-    note(results, Segment_Token(segment, &byte));
+    note(results, Segment_Token(segment, token));
 }
 
 static void put(SEGMENTS* module, const CONSTBUFFER* content, char* results) {
