@@ -21,6 +21,7 @@ pub mod module;
 pub mod native;
 pub mod outprocess;
 mod runtime;
+pub mod segments;
 pub mod status;
 
 pub use runtime::runtime;

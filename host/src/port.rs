@@ -18,6 +18,9 @@ pub(crate) enum Port {
         channel: Arc<dyn Channel>,
         /// Whether a gateway is there.
         peer: watch::Receiver<Peer>,
+        /// A lane that carries no messages: by it a Sandgate gateway whose messages come this way is asked for
+        /// shared memory segments.
+        segments: Option<Lane>,
     },
     /// To a Sandgate gateway: messages are kept until the other side has settled them.
     Link(Lane),
@@ -39,7 +42,20 @@ pub(crate) struct Incoming {
 
 impl Port {
     pub(crate) fn pair(channel: Arc<dyn Channel>) -> Self {
-        Self::Pair { peer: channel.peer(), channel }
+        Self::Pair { peer: channel.peer(), channel, segments: None }
+    }
+
+    /// V1's message channel, and a lane for segments alone.
+    pub(crate) fn pair_with_segments(channel: Arc<dyn Channel>, segments: Option<Lane>) -> Self {
+        Self::Pair { peer: channel.peer(), channel, segments }
+    }
+
+    /// The lane by which the gateway is asked for segments, if there is one.
+    pub(crate) fn segments(&self) -> Option<&Lane> {
+        match self {
+            Self::Pair { segments, .. } => segments.as_ref(),
+            Self::Link(lane) => Some(lane),
+        }
     }
 
     /// The next message.

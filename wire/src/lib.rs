@@ -3,7 +3,7 @@
 //! The codecs ([`Control`], [`Message`]) turn bytes into checked values and back; they know neither
 //! an async runtime nor a transport. A [`Channel`] carries the encoded frames: [`PairChannel`] over
 //! nng for V1 peers, [`MemoryChannel`] within a process, for tests. The host [`link`] is what two Sandgate
-//! processes use once each knows that the other is one.
+//! processes use once each knows that the other is one; shared memory [`segments`] go over it by descriptor.
 //!
 //! Layouts and numbers are those of the Azure IoT Edge V1 gateway and its module hosts, recorded from
 //! the running programs (see `tests/golden`).
@@ -18,6 +18,7 @@ pub mod limits;
 pub mod link;
 mod message;
 mod reader;
+pub mod segments;
 
 pub use address::{Address, AddressError};
 pub use channel::{Channel, MemoryChannel, PairChannel};

@@ -8,6 +8,7 @@ mod modules;
 mod native;
 mod outprocess;
 pub(crate) mod reader;
+mod segments;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use crate::broker::{Capacity, Link};
 use crate::builtin::Builtin;
 use crate::dead_letters::DeadLetters;
+use crate::segments::SegmentRights;
 pub use fault::{ConfigError, Fault, Place};
 use reader::{Findings, Node};
 
@@ -47,6 +49,8 @@ pub struct ModuleConfig {
     pub name: String,
     /// How much its inbox holds (`queue.capacity`, `queue.bytes`).
     pub queue: Capacity,
+    /// Which shared memory segments it may have (`segments`).
+    pub segments: SegmentRights,
     /// What it is.
     pub kind: ModuleKind,
 }

@@ -23,12 +23,13 @@ const MAY_BE_UNSAFE: [(&str, &str); 4] = [
 ];
 
 /// The files of those crates that have it. The others forbid it, by their crate's `deny`.
-const UNSAFE_FILES: [&str; 15] = [
+const UNSAFE_FILES: [&str; 17] = [
     "host/src/policy.rs",
     "native/loader/src/core_library.rs",
     "native/loader/src/instance.rs",
     "native/loader/src/module_library.rs",
     "native/loader/src/outlet.rs",
+    "native/loader/src/segments.rs",
     "native/src/broker.rs",
     "native/src/complaint.rs",
     "native/src/constbuffer.rs",
@@ -38,13 +39,14 @@ const UNSAFE_FILES: [&str; 15] = [
     "native/src/message.rs",
     "native/src/names.rs",
     "native/src/program.rs",
+    "native/src/segment.rs",
     "native/src/strings.rs",
 ];
 /// How a file says that it has unsafe code.
 const SAYS_UNSAFE: &str = "#![allow(unsafe_code";
 
 /// The files whose code runs in no particular process and must not know how bytes travel.
-const CODECS: [&str; 12] = [
+const CODECS: [&str; 13] = [
     "address",
     "control",
     "error",
@@ -54,6 +56,7 @@ const CODECS: [&str; 12] = [
     "link/negotiation",
     "link/offer",
     "link/parcel",
+    "link/segments",
     "link/signal",
     "message",
     "reader",

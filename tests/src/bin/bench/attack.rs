@@ -65,7 +65,12 @@ impl Attack {
         }
         let entrypoint = json!({"activation.type": "none", "control.id": control});
         let arguments: Value = serde_json::from_str(tenant.arguments)?;
-        gateway.add_remote("tenant", entrypoint, &arguments)?;
+        let loader = json!({"name": "outprocess", "entrypoint": entrypoint});
+        // As in the tests.
+        let segments = json!({"grant": ["scratch"]});
+        gateway.add_module(
+            json!({"name": "tenant", "loader": loader, "args": arguments, "segments": segments}),
+        )?;
         let driver = gateway.add_end("driver", "tenant")?;
         gateway.start();
         let provocation = match tenant.when {
