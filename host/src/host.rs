@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::blueprint::Setup;
 use crate::session::{End, Session, Surroundings};
-use crate::transport::{PairTransport, TransportError};
+use sandgate_attach::{PairTransport, TransportError};
 
 /// Sessions and what they share.
 pub struct Host {
@@ -67,7 +67,7 @@ impl Host {
 
     /// Binds a module's control channel and serves it.
     fn start(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
-        let transport = Arc::new(PairTransport::new(control.clone()));
+        let transport = Arc::new(PairTransport::new(control.as_str()));
         let session = Session::bind(setup.clone(), transport, &self.surroundings)?;
         let (stop, mut stopped) = watch::channel(false);
         self.entries.insert(control, Entry { setup, renewals: session.renewals(), stop });

@@ -21,11 +21,9 @@ mod host;
 mod imports;
 mod ledger;
 mod limits;
-mod link;
 mod module;
 mod outlet;
 mod policy;
-mod port;
 mod precedence;
 mod replay;
 mod residents;
@@ -34,7 +32,6 @@ mod sandbox;
 mod session;
 mod timers;
 mod transcript;
-mod transport;
 mod verdict;
 mod watchdog;
 mod workers;
@@ -47,14 +44,13 @@ pub use engine::{Code, Engine, EngineError};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
 pub use limits::{Exceeded, LimitError, LimitInfo, Limits};
-pub use link::LinkServer;
 pub use module::{LoadError, Module};
 pub use precedence::stay_back;
 pub use replay::{Replay, ReplayError, replay};
 pub use residents::Residents;
 pub use restart::RestartPolicy;
+pub use sandgate_attach::{LinkServer, PairTransport, Transport, TransportError};
 pub use session::{End, Session, Surroundings};
-pub use transport::{PairTransport, Transport, TransportError};
 pub use verdict::{
     Archive, Frame, Memory, MessageError, MessageRecord, Reporter, Verdict, VerdictContext, VerdictError,
     VerdictMessage,

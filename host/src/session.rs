@@ -6,6 +6,7 @@ mod attachment;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandgate_attach::{Burst, LinkEvent, LinkServer, Seat, Transport, TransportError, left_over, refuse};
 use sandgate_wire::channel::{Peer, SendError};
 use sandgate_wire::link::{Parcel, State};
 use sandgate_wire::{Channel, Control, Create, DecodeError, Reply, Status};
@@ -14,12 +15,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::actor::{Ending, Health, Phase as HealthPhase, Refusal};
 use crate::blueprint::{Blueprint, Setup};
-use crate::flow::Burst;
-use crate::link::{LinkEvent, LinkServer, Seat, refuse};
 use crate::residents::Residents;
-use crate::transport::{Transport, TransportError};
 use crate::verdict::{Archive, Reporter};
-use attachment::{Attachment, News, Phase, left_over, news, settle};
+use attachment::{Attachment, News, Phase, close_lane, news, settle};
 
 /// How long an instance may take to end beyond the deadline of the call that is going on.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
@@ -171,7 +169,7 @@ impl Session {
         match event {
             LinkEvent::Open { lanes, epoch } => {
                 let Some(seat) = &self.seat else { return None };
-                let module = seat.module;
+                let module = seat.module();
                 match &mut self.attached {
                     Some(attached) if attached.phase == Phase::Created => {
                         let window = self.blueprint.limits.outbound();
@@ -192,7 +190,7 @@ impl Session {
 
     fn has_lane(&self, epoch: u32) -> bool {
         let link = self.attached.as_ref().and_then(|attached| attached.link.as_ref());
-        link.is_some_and(|link| link.lane.epoch() == epoch)
+        link.is_some_and(|link| link.lane().epoch() == epoch)
     }
 
     fn on_malformed(&mut self, reason: &dyn std::fmt::Display) {
@@ -348,7 +346,7 @@ impl Session {
         self.residents.iter().for_each(Residents::leave);
         let Attachment { channel, link, .. } = attached;
         if let Some(link) = link {
-            let unsettled = link.close().await;
+            let unsettled = close_lane(link).await;
             let (before, all) = (self.leftovers.len(), unsettled.len());
             self.leftovers.extend(left_over(unsettled));
             let verdicts = all - (self.leftovers.len() - before);

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use sandgate_attach::{FAREWELL, Incoming, LOOK, Port, has_last_words};
+use sandgate_wire::link::Window;
 use sandgate_wire::{Channel, Create, DecodeError, Message};
 
 use crate::Broker;
@@ -15,10 +16,8 @@ use crate::module::ModuleClass;
 use crate::park::block_on;
 use crate::statistics::Ledger;
 
-/// How long what was published or replied last may take to leave.
-const FAREWELL: Duration = Duration::from_millis(500);
-/// How often it is looked whether it has left.
-const LOOK: Duration = Duration::from_millis(5);
+/// Data messages that each direction holds.
+pub(crate) const WINDOW: Window = Window { messages: 1024, bytes: 64 << 20 };
 /// How long messages that have arrived already are still handled once the module is to be destroyed.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -29,7 +28,8 @@ pub(crate) struct Attachment {
     outlet: Arc<Outlet>,
     channel: Arc<dyn Channel>,
     ledger: Arc<Ledger>,
-    started: bool,
+    /// Present from Start on.
+    port: Option<Port>,
 }
 
 /// Which gateway it is, by its connection to which of the control channels that there were.
@@ -65,15 +65,7 @@ impl Attachment {
         match Guarded::create(class, &create.arguments, broker) {
             Ok(instance) => {
                 ledger.count(|counts| counts.created += 1);
-                Ok(Self {
-                    create,
-                    gateway,
-                    instance,
-                    outlet,
-                    channel,
-                    ledger: ledger.clone(),
-                    started: false,
-                })
+                Ok(Self { create, gateway, instance, outlet, channel, ledger: ledger.clone(), port: None })
             }
             Err(failure) => {
                 outlet.end();
@@ -86,35 +78,34 @@ impl Attachment {
     /// Whether a Create is only the repetition of the one that made this: the same, of the same gateway, before its
     /// Start.
     pub(crate) fn is_repeated_by(&self, create: &Create, gateway: Gateway) -> bool {
-        !self.started && self.gateway == gateway && self.create == *create
+        self.port.is_none() && self.gateway == gateway && self.create == *create
     }
 
     pub(crate) fn is_started(&self) -> bool {
-        self.started
+        self.port.is_some()
     }
 
     /// Lets messages flow.
     pub(crate) fn start(&mut self) -> Result<(), Failure> {
-        self.started = true;
-        self.outlet.open(self.channel.clone());
+        let port = Port::pair(self.channel.clone());
+        self.outlet.open(port.clone());
+        self.port = Some(port);
         self.instance.start()
     }
 
     /// The next message. Before Start they stay where they are, which is bounded.
-    pub(crate) fn poll_message(&self, context: &mut Context<'_>) -> Poll<Bytes> {
-        if !self.started {
-            return Poll::Pending;
-        }
-        match self.channel.poll_recv(context) {
-            Poll::Ready(Ok(frame)) => Poll::Ready(frame),
+    pub(crate) fn poll_message(&self, context: &mut Context<'_>) -> Poll<Incoming> {
+        let Some(port) = &self.port else { return Poll::Pending };
+        match port.poll_recv(context) {
+            Poll::Ready(Ok(incoming)) => Poll::Ready(incoming),
             // A closed channel has nothing more to say; the session will.
             _ => Poll::Pending,
         }
     }
 
     /// Gives the instance a message.
-    pub(crate) fn receive(&mut self, frame: Bytes) -> Received {
-        let message = match Message::decode(frame) {
+    pub(crate) fn receive(&mut self, incoming: Incoming) -> Received {
+        let message = match Message::decode(incoming.frame) {
             Ok(message) => message,
             Err(error) => {
                 self.ledger.count(|counts| counts.malformed += 1);
@@ -137,9 +128,9 @@ impl Attachment {
         let end = Instant::now() + DRAIN;
         let mut context = Context::from_waker(Waker::noop());
         while Instant::now() < end
-            && let Poll::Ready(frame) = self.poll_message(&mut context)
+            && let Poll::Ready(incoming) = self.poll_message(&mut context)
         {
-            if let Received::Failed(failure) = self.receive(frame) {
+            if let Received::Failed(failure) = self.receive(incoming) {
                 return Err(failure);
             }
         }
@@ -175,9 +166,8 @@ fn close_message_channel(channel: &Arc<dyn Channel>, ledger: &Ledger) {
 /// Waits until everything has left for a peer that is there, for a bounded time: one that does not read keeps
 /// nobody here.
 pub(crate) fn settle(channel: &dyn Channel) {
-    let peer = channel.peer();
     let end = Instant::now() + FAREWELL;
-    while peer.borrow().connected && channel.statistics().waiting > 0 && Instant::now() < end {
+    while has_last_words(channel) && Instant::now() < end {
         sleep(LOOK);
     }
 }

@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use sandgate_attach::{Launcher, PairTransport, Transport, TransportError};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::launcher::Launcher;
 use crate::module::ModuleClass;
 use crate::session::{Session, Setup};
 use crate::statistics::{Ledger, Statistics};
-use crate::transport::{PairTransport, Transport, TransportError};
 use crate::worker::{Outcome, Telling, Worker};
 
 /// How long a module that is busy is waited for when nobody is left who would: its [`ProxyGateway`] is dropped, or the

@@ -11,18 +11,17 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sandgate_attach::{Burst, Incoming, Transport, TransportError};
 use sandgate_wire::channel::{Closed, Peer, SendError};
 use sandgate_wire::{Channel, Control, Create, DecodeError, Status};
 use tokio::sync::watch;
 
 use crate::Ended;
-use crate::attachment::{Attachment, Gateway, Received, settle};
-use crate::burst::Burst;
+use crate::attachment::{Attachment, Gateway, Received, WINDOW, settle};
 use crate::guarded::Failure;
 use crate::module::ModuleClass;
 use crate::park::block_on;
 use crate::statistics::Ledger;
-use crate::transport::{Transport, TransportError};
 
 /// How soon a control address that could not be bound anew is tried again.
 const REBIND: Duration = Duration::from_millis(100);
@@ -62,7 +61,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) enum Event {
     Control(Bytes),
-    Message(Bytes),
+    Message(Incoming),
     /// A gateway has come or gone.
     Peer,
     /// The control channel is of no use any more.
@@ -116,7 +115,7 @@ impl Session {
     pub(crate) fn handle(&mut self, event: Event) -> Option<Ended> {
         match event {
             Event::Control(frame) => return self.on_control(&frame),
-            Event::Message(frame) => self.on_message(frame),
+            Event::Message(incoming) => self.on_message(incoming),
             Event::Peer if self.has_stale_replies() => self.rebind(),
             Event::Peer => {}
             Event::Unbound => self.rebind(),
@@ -163,7 +162,7 @@ impl Session {
             return self.reply(Status::SUCCESS);
         }
         self.detach();
-        let channel = match self.setup.transport.message(&create.uri) {
+        let channel = match self.setup.transport.message(&create.uri, WINDOW) {
             Ok(channel) => channel,
             Err(error) => {
                 tracing::error!(module = self.label(), %error, "cannot bind the message channel");
@@ -211,9 +210,9 @@ impl Session {
         }
     }
 
-    fn on_message(&mut self, frame: Bytes) {
+    fn on_message(&mut self, incoming: Incoming) {
         let Some(attached) = &mut self.attached else { return };
-        match attached.receive(frame) {
+        match attached.receive(incoming) {
             Received::Handled => {}
             Received::Malformed(error) => self.complain_of_malformed(&error),
             Received::Refused(reason) => {
@@ -326,8 +325,8 @@ fn poll_channels(
 ) -> Poll<Event> {
     for message in [message_first, !message_first] {
         if message {
-            if let Some(Poll::Ready(frame)) = attached.map(|attached| attached.poll_message(context)) {
-                return Poll::Ready(Event::Message(frame));
+            if let Some(Poll::Ready(incoming)) = attached.map(|attached| attached.poll_message(context)) {
+                return Poll::Ready(Event::Message(incoming));
             }
         } else {
             match control.poll_recv(context) {

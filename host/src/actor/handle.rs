@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Actor, Command, End};
 use crate::blueprint::Blueprint;
-use crate::port::Port;
+use sandgate_attach::Port;
 
 /// Commands that may wait. A session sends a few in an instance's life, and a person some.
 const COMMANDS: usize = 8;

@@ -21,8 +21,8 @@ use instance::{Failure, Instance};
 use recovery::Recovery;
 
 use crate::blueprint::Blueprint;
-use crate::flow::Burst;
-use crate::port::{Incoming, Port};
+use sandgate_attach::Burst;
+use sandgate_attach::{Incoming, Port};
 
 /// Events that are handled before other modules get a turn.
 const TURN: u32 = 64;

@@ -1,8 +1,8 @@
 //! A stream of numbered messages through the module under force: the test plays the source and the sink as
 //! V1 hosts, so what is between them is the real gateway and the real host.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
