@@ -50,7 +50,10 @@ impl Broker {
     /// Hands a message to the gateway, which publishes it under the module's name. May be called from any
     /// thread; each thread's messages keep their order. Waits for room, for 5 seconds at most.
     ///
-    /// A message is delivered at most once. Keep it below 1 MiB if the gateway is V1's, which drops larger ones.
+    /// Over the host link a Sandgate gateway gets the message as long as this program lives, and acknowledges it once it
+    /// is in the sinks' inboxes; what is published in `receive` it gets at least once, for a message that the program did
+    /// not finish is given to the next one. A V1 gateway gets it at most once; keep it below 1 MiB then, for V1 drops
+    /// larger ones.
     ///
     /// # Errors
     /// The message was not taken, for the reason given.

@@ -6,11 +6,13 @@
 mod attachment;
 mod broker;
 mod guarded;
+mod host_link;
 mod module;
 mod park;
 mod proxy_gateway;
 mod session;
 mod statistics;
+mod suspect;
 mod worker;
 
 pub use broker::{Broker, PublishError};

@@ -22,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::directory::Directory;
 use super::seat::{Account, LinkEvent, Seat, refuse};
+use crate::farewell::{FAREWELL, LOOK};
 
 /// How long a peer that has connected may take to greet.
 const GREETING: Duration = Duration::from_secs(2);
@@ -110,9 +111,33 @@ impl LinkServer {
     pub fn register(&self) -> Seat {
         let (sender, events) = mpsc::channel(SIGNALS);
         let mut state = self.lock();
-        let module = u32::try_from(state.seats.len()).unwrap_or(u32::MAX);
-        state.seats.push(sender);
+        // One that was given back is as good as a new one: epochs tell the modules apart.
+        let free = state.seats.iter().position(mpsc::Sender::is_closed).unwrap_or(state.seats.len());
+        match state.seats.get_mut(free) {
+            Some(seat) => *seat = sender,
+            None => state.seats.push(sender),
+        }
+        let module = u32::try_from(free).unwrap_or(u32::MAX);
         Seat::new(self.clone(), module, events)
+    }
+
+    /// Takes leave of the gateways that are connected: what can be sent still leaves, for a bounded time.
+    pub async fn finish(&self) {
+        let gateways: Vec<_> = {
+            let state = self.lock();
+            let connected = state.gateways.values().filter(|gateway| !gateway.connection.is_finished());
+            connected.map(|gateway| (gateway.lanes.clone(), gateway.connection.clone())).collect()
+        };
+        for (lanes, _) in &gateways {
+            // A gateway for which too much waits sees the connection end.
+            let _ = lanes.signal(Signal::Bye { reason: "the program ends".into() });
+        }
+        let gone = async {
+            while gateways.iter().any(|(_, connection)| !connection.is_finished()) {
+                sleep(LOOK).await;
+            }
+        };
+        let _ = timeout(FAREWELL, gone).await;
     }
 
     /// What a Reply says of the link to one who asks for this module; nothing, if it is of no use.

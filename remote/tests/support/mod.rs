@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod far;
+pub mod linked;
 pub mod stage;
 
 use std::collections::VecDeque;
