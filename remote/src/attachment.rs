@@ -141,7 +141,8 @@ impl Attachment {
 
     /// Tells a Sandgate gateway that the module works.
     pub(crate) fn tell_running(&self) {
-        self.link.iter().for_each(|link| link.signal(State::Running, ""));
+        let link = self.link.as_ref().filter(|link| self.is_started() && *link.connected.borrow());
+        link.into_iter().for_each(|link| link.signal(State::Running, ""));
     }
 
     /// Where messages come from, from Start on; and when its lane's connection comes or goes.

@@ -105,8 +105,13 @@ fn heartbeats_are_answered_while_nobody_works() {
     let mut stage = Stage::linked();
     let mut link = Link::attach(&mut stage, "null", 1);
     link.send(&Frame::Ping { sequence: 7 });
-    let frame = link.next(|| {});
-    assert!(matches!(frame, Frame::Pong { sequence: 7 }), "{frame:?}");
+    loop {
+        match link.next(|| {}) {
+            Frame::Pong { sequence: 7 } => break,
+            Frame::Signal(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

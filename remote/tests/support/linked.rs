@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 
-use sandgate_wire::link::{Frame, Greeting, Instance, Offer, Parcel, Signal, Window};
+use sandgate_wire::link::{Frame, Greeting, Instance, Offer, Parcel, Signal, State, Window};
 use sandgate_wire::{Control, Status};
 
 use super::stage::Stage;
@@ -72,14 +72,14 @@ impl Link {
         self.send(&Frame::Parcel { module: self.module, epoch: self.epoch, sequence, parcel });
     }
 
-    /// The next frame but statistics, with the module at work meanwhile.
+    /// The next frame but statistics and that the module works, with the module at work meanwhile.
     pub fn recv(&mut self, stage: &mut Stage) -> Frame {
         loop {
             let work = || {
                 stage.work();
             };
             match self.next(work) {
-                Frame::Signal(Signal::Statistics { .. }) => {}
+                Frame::Signal(Signal::Statistics { .. } | Signal::State { state: State::Running, .. }) => {}
                 frame => return frame,
             }
         }
