@@ -45,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   wasm-host --control /tmp/proxy_sample.control annotate.wasm
   wasm-host --control tcp://127.0.0.1:4000 -W timeout=200ms threshold.wasm
+  wasm-host --control /tmp/proxy_sample.control --modules /usr/lib/modules
   wasm-host --config modules.json
   wasm-host limits
   wasm-host replay verdict.json threshold.wasm

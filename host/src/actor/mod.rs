@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use sandgate_wire::Message;
 use tokio::sync::{mpsc, watch};
 
-pub(crate) use handle::{ActorHandle, Ending, Health, Phase, Refusal};
+pub(crate) use handle::{ActorHandle, Ending, Health, Order, Phase, Refusal};
 use instance::{Failure, Instance};
 use recovery::Recovery;
 
