@@ -60,7 +60,7 @@ pub struct Recycling {
     pub interval: Option<Duration>,
 }
 
-/// A [`Setup`] with what the host has for it.
+/// A module with all that its instances share.
 #[derive(Clone)]
 pub(crate) struct Blueprint {
     pub(crate) module: Module,
@@ -76,16 +76,32 @@ pub(crate) struct Blueprint {
     pub(crate) runtime: Handle,
 }
 
+/// What a session has for the modules that it makes, one after the other.
+#[derive(Clone)]
+pub(crate) struct Sharing {
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) reporter: Reporter,
+    pub(crate) archive: Option<Archive>,
+    pub(crate) runtime: Handle,
+}
+
+impl Sharing {
+    /// A new account. Called in a runtime.
+    pub(crate) fn new(reporter: Reporter, archive: Option<Archive>) -> Self {
+        Self { flow: Arc::default(), reporter, archive, runtime: Handle::current() }
+    }
+}
+
 impl Blueprint {
-    pub(crate) fn new(setup: Setup, reporter: Reporter, archive: Option<Archive>) -> Self {
+    pub(crate) fn sharing(setup: Setup, sharing: Sharing) -> Self {
         let Setup { module, name, limits, restart, recycle } = setup;
-        let flow = Arc::default();
-        let (label, runtime) = (name.into(), Handle::current());
-        Self { module, label, limits, restart, recycle, flow, reporter, archive, runtime }
+        let Sharing { flow, reporter, archive, runtime } = sharing;
+        Self { module, label: name.into(), limits, restart, recycle, flow, reporter, archive, runtime }
     }
 
-    /// The same module by another setup; its account goes on.
-    pub(crate) fn renewed(&self, setup: Setup) -> Self {
-        Self { flow: self.flow.clone(), ..Self::new(setup, self.reporter.clone(), self.archive.clone()) }
+    /// What another module of the session gets.
+    pub(crate) fn shared(&self) -> Sharing {
+        let Self { flow, reporter, archive, runtime, .. } = self.clone();
+        Sharing { flow, reporter, archive, runtime }
     }
 }

@@ -1,29 +1,19 @@
 //! How this process came into the world, and how it is to leave it: a gateway that has launched it, the link
 //! that the gateway gave it, signals.
 
-use std::env;
 use std::future::{Future, pending};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::thread;
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use sandgate_attach::Launcher;
 use sandgate_host::LinkServer;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Set by a gateway that launches a host, to its own process id.
-const LAUNCHED_BY: &str = "SANDGATE_LAUNCHED_BY";
-/// Set by a gateway that gives a host its link, to the number of the descriptor.
-const LINK: &str = "SANDGATE_LINK_FD";
-
 /// What a launching gateway has told this process.
+#[derive(Default)]
 pub struct Birth {
-    launched: bool,
     orphaned: Option<oneshot::Receiver<()>>,
     link: Option<StdUnixStream>,
 }
@@ -31,20 +21,19 @@ pub struct Birth {
 impl Birth {
     /// Reads the environment. A host that nobody has launched finds nothing there.
     pub fn of_this_process() -> Result<Self> {
-        let orphaned = match number(LAUNCHED_BY)? {
-            Some(launcher) => Some(watch(launcher)?),
-            None => None,
-        };
-        let link = match number(LINK)? {
-            Some(descriptor) => Some(inherited(descriptor)?),
-            None => None,
-        };
-        Ok(Self { launched: orphaned.is_some(), orphaned, link })
+        let Some(mut launcher) = Launcher::of_this_process()? else { return Ok(Self::default()) };
+        let link = launcher.take_link();
+        let (tell, told) = oneshot::channel();
+        launcher.on_end(move || {
+            // Nobody waits any more when the host stops for another reason.
+            let _ = tell.send(());
+        });
+        Ok(Self { orphaned: Some(told), link })
     }
 
     /// A gateway has launched this process.
     pub fn is_launched(&self) -> bool {
-        self.launched
+        self.orphaned.is_some()
     }
 
     /// Completes when the gateway has ended that launched this host, however that came about and however many
@@ -84,40 +73,6 @@ impl Birth {
         };
         Ok((server, unlinked))
     }
-}
-
-fn number(variable: &str) -> Result<Option<i32>> {
-    let Some(text) = env::var_os(variable) else { return Ok(None) };
-    let number = text.to_str().and_then(|text| text.parse().ok());
-    number.map(Some).with_context(|| format!("the variable {variable} is no number"))
-}
-
-/// Takes a descriptor that this process was started with. The copy is as good as the original.
-fn inherited(descriptor: i32) -> Result<StdUnixStream> {
-    let own = pidfd_open(getpid(), PidfdFlags::empty())?;
-    let descriptor: OwnedFd = pidfd_getfd(&own, descriptor, PidfdGetfdFlags::empty())
-        .with_context(|| format!("the variable {LINK} names no descriptor of this process"))?;
-    Ok(descriptor.into())
-}
-
-/// Told when the process has ended.
-fn watch(process: i32) -> Result<oneshot::Receiver<()>> {
-    let process =
-        Pid::from_raw(process).with_context(|| format!("the variable {LAUNCHED_BY} is no process id"))?;
-    let process =
-        pidfd_open(process, PidfdFlags::NONBLOCK).context("the gateway that launched this host is gone")?;
-    let (tell, told) = oneshot::channel();
-    // A thread of its own: what the runtime offers for descriptors of other kinds is unsafe.
-    let watching = thread::Builder::new().name("launcher".into()).spawn(move || {
-        let mut ends = [PollFd::new(&process, PollFlags::IN)];
-        while let Err(Errno::INTR) = poll(&mut ends, None) {}
-        // Nobody waits any more when the host stops for another reason.
-        let _ = tell.send(());
-    });
-    if let Err(error) = watching {
-        tracing::warn!(%error, "cannot follow the launching gateway");
-    }
-    Ok(told)
 }
 
 /// Completes with the first Ctrl-C or SIGTERM; the second ends the process.

@@ -1,10 +1,8 @@
 //! What passed through a module, and what did not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-/// How often a repeated complaint is repeated in the log.
-const REPEAT: Duration = Duration::from_secs(1);
+use sandgate_attach::Figures;
 
 /// Declares the counters with their names, so that none is left out where all are told.
 macro_rules! counters {
@@ -54,10 +52,9 @@ counters! {
     verdicts_dropped,
 }
 
-impl Flow {
-    /// Grows with every counter.
-    pub(crate) fn sum(&self) -> u64 {
-        self.counts().fold(0, |sum, (_, count)| sum.wrapping_add(count))
+impl Figures for Flow {
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.counts().collect()
     }
 }
 
@@ -76,41 +73,5 @@ impl Counter {
 
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Keeps a complaint that may come with every message to one line a second.
-#[derive(Debug, Default)]
-pub(crate) struct Burst {
-    last: Option<Instant>,
-    silent: u64,
-}
-
-impl Burst {
-    /// Whether to speak now, and of how many occurrences, this one included.
-    pub(crate) fn note(&mut self) -> Option<u64> {
-        self.silent += 1;
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < REPEAT) {
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.silent))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_burst_is_told_once() {
-        let mut burst = Burst::default();
-        assert_eq!(burst.note(), Some(1));
-        burst.last = Some(Instant::now() + REPEAT);
-        assert_eq!(burst.note(), None);
-        assert_eq!(burst.note(), None);
-        burst.last = None;
-        assert_eq!(burst.note(), Some(3));
     }
 }

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::blueprint::Setup;
+use crate::naming::Naming;
 use crate::session::{End, Session, Surroundings};
-use crate::transport::{PairTransport, TransportError};
+use sandgate_attach::{PairTransport, TransportError};
 
 /// Sessions and what they share.
 pub struct Host {
@@ -19,7 +20,8 @@ pub struct Host {
 }
 
 struct Entry {
-    setup: Setup,
+    /// None where gateways name the module.
+    setup: Option<Setup>,
     renewals: watch::Sender<Option<Setup>>,
     stop: watch::Sender<bool>,
 }
@@ -55,9 +57,9 @@ impl Host {
     /// The control address cannot be bound.
     pub fn set(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
         match self.entries.get_mut(&control) {
-            Some(entry) if entry.setup.is_same(&setup) => Ok(()),
+            Some(entry) if entry.setup.as_ref().is_some_and(|own| own.is_same(&setup)) => Ok(()),
             Some(entry) => {
-                entry.setup = setup.clone();
+                entry.setup = Some(setup.clone());
                 entry.renewals.send_replace(Some(setup));
                 Ok(())
             }
@@ -67,8 +69,24 @@ impl Host {
 
     /// Binds a module's control channel and serves it.
     fn start(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
-        let transport = Arc::new(PairTransport::new(control.clone()));
+        let transport = Arc::new(PairTransport::new(control.as_str()));
         let session = Session::bind(setup.clone(), transport, &self.surroundings)?;
+        self.run(control, Some(setup), session);
+        Ok(())
+    }
+
+    /// Has the modules run that gateways name at this control id.
+    ///
+    /// # Errors
+    /// The control address cannot be bound.
+    pub fn set_named(&mut self, control: Address, naming: Naming) -> Result<(), TransportError> {
+        let transport = Arc::new(PairTransport::new(control.as_str()));
+        let session = Session::bind_named(naming, control.as_str(), transport, &self.surroundings)?;
+        self.run(control, None, session);
+        Ok(())
+    }
+
+    fn run(&mut self, control: Address, setup: Option<Setup>, session: Session) {
         let (stop, mut stopped) = watch::channel(false);
         self.entries.insert(control, Entry { setup, renewals: session.renewals(), stop });
         self.sessions.spawn(async move {
@@ -78,7 +96,6 @@ impl Host {
             };
             session.serve(asked).await
         });
-        Ok(())
     }
 
     /// Completes when a session has ended although nobody stopped it: the gateway that launched this host

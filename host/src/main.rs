@@ -45,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   wasm-host --control /tmp/proxy_sample.control annotate.wasm
   wasm-host --control tcp://127.0.0.1:4000 -W timeout=200ms threshold.wasm
+  wasm-host --control /tmp/proxy_sample.control --modules /usr/lib/modules
   wasm-host --config modules.json
   wasm-host limits
   wasm-host replay verdict.json threshold.wasm
@@ -76,7 +77,9 @@ fn main() -> ExitCode {
 
 fn log_to_stderr(verbose: u8) {
     let level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
-    let own = format!("warn,sandgate_host={level},sandgate_wire={level},wasm_host={level},module={level}");
+    let own = ["sandgate_attach", "sandgate_host", "sandgate_wire", "wasm_host", "module"];
+    let own = own.map(|name| format!("{name}={level}")).join(",");
+    let own = format!("warn,{own}");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(own));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();

@@ -14,8 +14,8 @@ use crate::budget::Budget;
 use crate::fault::Condemned;
 use crate::flow::Flow;
 use crate::limits::{Exceeded, Limits};
-use crate::port::Port;
 use crate::workers;
+use sandgate_attach::Port;
 
 /// While a publish waits for room it looks this often whether the gateway is still there.
 const PEER_CHECK: Duration = Duration::from_millis(20);

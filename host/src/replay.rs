@@ -17,10 +17,10 @@ use crate::flow::Flow;
 use crate::limits::Limits;
 use crate::module::Module;
 use crate::outlet::Outlet;
-use crate::port::Port;
 use crate::sandbox::Sandbox;
 use crate::timers::Timers;
 use crate::verdict::{MessageError, Verdict, VerdictContext};
+use sandgate_attach::Port;
 
 /// What came of doing it again.
 #[derive(Debug)]

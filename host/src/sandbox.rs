@@ -18,10 +18,10 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::module::Module;
 use crate::outlet::Outlet;
-use crate::port::Port;
 use crate::timers::Timers;
 use crate::transcript::{Transcript, line};
 use crate::workers::{self, TICK};
+use sandgate_attach::Port;
 
 /// Ticks after which a call that still runs looks whether it must end. A store's deadline cannot be changed
 /// by another thread, so a call that others need to end looks by itself; short calls never come to it.

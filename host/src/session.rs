@@ -6,6 +6,7 @@ mod attachment;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandgate_attach::{Burst, LinkEvent, LinkServer, Seat, Transport, TransportError, left_over, refuse};
 use sandgate_wire::channel::{Peer, SendError};
 use sandgate_wire::link::{Parcel, State};
 use sandgate_wire::{Channel, Control, Create, DecodeError, Reply, Status};
@@ -13,13 +14,12 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::actor::{Ending, Health, Phase as HealthPhase, Refusal};
-use crate::blueprint::{Blueprint, Setup};
-use crate::flow::Burst;
-use crate::link::{LinkEvent, LinkServer, Seat, refuse};
+use crate::blueprint::{Blueprint, Setup, Sharing};
+use crate::naming::Naming;
 use crate::residents::Residents;
-use crate::transport::{Transport, TransportError};
+use crate::tenant::Tenant;
 use crate::verdict::{Archive, Reporter};
-use attachment::{Attachment, News, Phase, left_over, news, settle};
+use attachment::{Attachment, News, Phase, close_lane, news, settle};
 
 /// How long an instance may take to end beyond the deadline of the call that is going on.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ const REBIND: Duration = Duration::from_millis(100);
 /// One control id: attaches a module to whichever gateway comes, one at a time.
 pub struct Session {
     transport: Arc<dyn Transport>,
-    blueprint: Blueprint,
+    tenant: Tenant,
     control: Arc<dyn Channel>,
     peer: watch::Receiver<Peer>,
     attached: Option<Attachment>,
@@ -57,6 +57,12 @@ pub struct Surroundings {
     pub residents: Option<Residents>,
 }
 
+impl Surroundings {
+    fn sharing(&self) -> Sharing {
+        Sharing::new(self.reporter.clone(), self.archive.clone())
+    }
+}
+
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum End {
@@ -77,11 +83,34 @@ impl Session {
         transport: Arc<dyn Transport>,
         surroundings: &Surroundings,
     ) -> Result<Self, TransportError> {
+        let blueprint = Blueprint::sharing(setup, surroundings.sharing());
+        Self::bind_tenant(Tenant::Given(Box::new(blueprint)), transport, surroundings)
+    }
+
+    /// Binds the control channel for modules that gateways name. `label` is what the log calls the session.
+    ///
+    /// # Errors
+    /// The control address cannot be bound.
+    pub fn bind_named(
+        naming: Naming,
+        label: &str,
+        transport: Arc<dyn Transport>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, TransportError> {
+        let tenant = Tenant::Named { naming, label: label.into(), sharing: surroundings.sharing() };
+        Self::bind_tenant(tenant, transport, surroundings)
+    }
+
+    fn bind_tenant(
+        tenant: Tenant,
+        transport: Arc<dyn Transport>,
+        surroundings: &Surroundings,
+    ) -> Result<Self, TransportError> {
         let control = transport.control()?;
         let (renewals, setups) = watch::channel(None);
         Ok(Self {
             transport,
-            blueprint: Blueprint::new(setup, surroundings.reporter.clone(), surroundings.archive.clone()),
+            tenant,
             peer: control.peer(),
             control,
             attached: None,
@@ -144,7 +173,7 @@ impl Session {
     }
 
     fn label(&self) -> &str {
-        &self.blueprint.label
+        self.tenant.label()
     }
 
     async fn on_frame(&mut self, frame: &[u8]) -> Option<End> {
@@ -171,10 +200,10 @@ impl Session {
         match event {
             LinkEvent::Open { lanes, epoch } => {
                 let Some(seat) = &self.seat else { return None };
-                let module = seat.module;
+                let module = seat.module();
                 match &mut self.attached {
                     Some(attached) if attached.phase == Phase::Created => {
-                        let window = self.blueprint.limits.outbound();
+                        let window = self.tenant.limits().outbound();
                         attached.open_lane(lanes, (module, epoch), window, &mut self.leftovers);
                     }
                     _ => refuse(&lanes, module, epoch, "the module is not created, or started already"),
@@ -192,11 +221,11 @@ impl Session {
 
     fn has_lane(&self, epoch: u32) -> bool {
         let link = self.attached.as_ref().and_then(|attached| attached.link.as_ref());
-        link.is_some_and(|link| link.lane.epoch() == epoch)
+        link.is_some_and(|link| link.lane().epoch() == epoch)
     }
 
     fn on_malformed(&mut self, reason: &dyn std::fmt::Display) {
-        self.blueprint.flow.malformed.add();
+        self.tenant.flow().malformed.add();
         if let Some(count) = self.malformed.note() {
             let module = self.label();
             tracing::warn!(module, count, %reason, "dropped malformed control messages");
@@ -216,9 +245,9 @@ impl Session {
             return;
         }
         self.detach().await;
-        match self.transport.message(&create.uri, self.blueprint.limits.outbound()) {
+        match self.transport.message(&create.uri, self.tenant.limits().outbound()) {
             Ok(channel) => {
-                let actor = self.blueprint.create(&create.arguments);
+                let actor = self.tenant.create(&create.arguments);
                 self.attached = Some(Attachment::new(create, actor, channel));
                 self.residents.iter().for_each(Residents::enter);
             }
@@ -233,19 +262,19 @@ impl Session {
     fn on_start(&mut self) {
         let Some(attached) = &mut self.attached else { return };
         if attached.start_on_pair() {
-            tracing::info!(module = &*self.blueprint.label, "started");
+            tracing::info!(module = self.tenant.label(), "started");
             // V1 cannot tell old messages from new ones, nor would it be told twice.
             let dropped = std::mem::take(&mut self.leftovers).len();
-            self.blueprint.flow.dropped.add_all(dropped as u64);
+            self.tenant.flow().dropped.add_all(dropped as u64);
         }
     }
 
     fn on_link_start(&mut self, epoch: u32) {
         let Some(attached) = self.attached.as_mut() else { return };
         let Some((lanes, channel)) = attached.start_on_lane(epoch) else { return };
-        tracing::info!(module = &*self.blueprint.label, "started, on the host link");
+        tracing::info!(module = self.tenant.label(), "started, on the host link");
         if let Some(seat) = &self.seat {
-            seat.open_account(self.blueprint.flow.clone(), lanes, epoch);
+            seat.open_account(self.tenant.flow().clone(), lanes, epoch);
         }
         // The gateway has closed its end, or will.
         if let Some(channel) = channel {
@@ -269,15 +298,15 @@ impl Session {
     /// Lives on by the newest setup: at once, if there is an instance.
     fn renew(&mut self) {
         let Some(setup) = self.setups.borrow_and_update().clone() else { return };
-        self.blueprint = self.blueprint.renewed(setup);
+        let blueprint = self.tenant.renew(setup);
         tracing::info!(module = self.label(), "configured anew");
         if let Some(attached) = &self.attached {
-            attached.actor.renew(self.blueprint.clone());
+            attached.actor.renew(blueprint);
         }
     }
 
     async fn on_news(&mut self, news: News) {
-        let module = &*self.blueprint.label;
+        let module = self.tenant.label();
         let status = match news {
             News::Created(Ok(())) => {
                 let mut start_waits = false;
@@ -301,6 +330,12 @@ impl Session {
             News::Created(Err(refusal)) => {
                 match refusal {
                     Refusal::Module(reason) => tracing::error!(module, "refused its arguments: {reason}"),
+                    Refusal::NoModule(reason) => {
+                        tracing::error!(
+                            module,
+                            "the gateway's args name no module that can be used: {reason}"
+                        );
+                    }
                     // The reporter tells how.
                     Refusal::Fault => {}
                     Refusal::Host => tracing::error!(module, "the host failed while it created the module"),
@@ -329,7 +364,7 @@ impl Session {
         let module = self.label();
         if attached.phase != Phase::Creating {
             // The call that is going on, one more while the rest is drained, and `destroy`.
-            let patience = 3 * self.blueprint.limits.longest_timeout() + STOP_MARGIN;
+            let patience = 3 * self.tenant.limits().longest_timeout() + STOP_MARGIN;
             match timeout(patience, attached.actor.ended()).await {
                 Ok(Ending::Destroyed | Ending::Failed) => {}
                 Ok(Ending::Host) => tracing::error!(module, "the host lost the module"),
@@ -348,15 +383,15 @@ impl Session {
         self.residents.iter().for_each(Residents::leave);
         let Attachment { channel, link, .. } = attached;
         if let Some(link) = link {
-            let unsettled = link.close().await;
+            let unsettled = close_lane(link).await;
             let (before, all) = (self.leftovers.len(), unsettled.len());
             self.leftovers.extend(left_over(unsettled));
             let verdicts = all - (self.leftovers.len() - before);
-            self.blueprint.flow.verdicts_dropped.add_all(verdicts as u64);
+            self.tenant.flow().verdicts_dropped.add_all(verdicts as u64);
         }
         if let Some(channel) = channel {
             settle(&*channel).await;
-            self.blueprint.flow.dropped.add_all(channel.statistics().waiting);
+            self.tenant.flow().dropped.add_all(channel.statistics().waiting);
             self.close(&*channel).await;
         }
     }
@@ -364,7 +399,7 @@ impl Session {
     /// Closes a channel, and keeps its account.
     async fn close(&self, channel: &dyn Channel) {
         let statistics = channel.statistics();
-        let flow = &self.blueprint.flow;
+        let flow = self.tenant.flow();
         flow.oversized.add_all(statistics.oversized);
         flow.lost_connections.add_all(statistics.lost_connections);
         flow.unread.add_all(statistics.dropped);
@@ -427,7 +462,7 @@ impl Session {
     fn report(&self) {
         let unsettled = self.leftovers.len();
         let counts: Vec<_> =
-            self.blueprint.flow.counts().map(|(name, count)| format!("{name}={count}")).collect();
+            self.tenant.flow().counts().map(|(name, count)| format!("{name}={count}")).collect();
         tracing::info!(module = self.label(), "stopped {} unsettled={unsettled}", counts.join(" "));
     }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use sandgate_attach::{LoaderType, ModuleArguments};
 use sandgate_native_loader::{Instance, ModuleLibrary, Outlet, Refused};
 use sandgate_remote::{Broker, Message, ModuleError};
 use tracing::{debug, info};
-
-use crate::arguments::Arguments;
 
 /// The module that the arguments name. Its functions are called on the thread that works for the gateway.
 struct Hosted {
@@ -16,7 +15,7 @@ struct Hosted {
 
 /// Makes the module of an attach. Its library stays loaded for the next.
 pub fn create(arguments: &str, broker: Broker) -> Result<Box<dyn sandgate_remote::Instance>, ModuleError> {
-    let Arguments { library, arguments } = Arguments::read(arguments)?;
+    let ModuleArguments { path: library, arguments } = ModuleArguments::read(arguments, LoaderType::Native)?;
     let loaded = ModuleLibrary::open(&library)?;
     let instance = Instance::create(&loaded, Arc::new(ToGateway(broker)), &arguments)?;
     info!(library, "created");

@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-mod arguments;
 mod hosted;
 
 use std::io::IsTerminal;

@@ -1,12 +1,14 @@
-//! One attach: an instance, and the channel by which its messages go.
+//! One attach: an instance, and the way by which its messages go.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use sandgate_attach::{FAREWELL, Incoming, LOOK, Linked, Port, has_last_words, left_over};
+use sandgate_wire::link::{Lanes, Parcel, State, Window};
 use sandgate_wire::{Channel, Create, DecodeError, Message};
+use tokio::sync::watch;
 
 use crate::Broker;
 use crate::broker::Outlet;
@@ -15,10 +17,8 @@ use crate::module::ModuleClass;
 use crate::park::block_on;
 use crate::statistics::Ledger;
 
-/// How long what was published or replied last may take to leave.
-const FAREWELL: Duration = Duration::from_millis(500);
-/// How often it is looked whether it has left.
-const LOOK: Duration = Duration::from_millis(5);
+/// Data messages that each direction holds.
+pub(crate) const WINDOW: Window = Window { messages: 1024, bytes: 64 << 20 };
 /// How long messages that have arrived already are still handled once the module is to be destroyed.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -27,9 +27,12 @@ pub(crate) struct Attachment {
     gateway: Gateway,
     instance: Guarded,
     outlet: Arc<Outlet>,
-    channel: Arc<dyn Channel>,
+    /// V1's message channel; closed once the module is started on a lane.
+    channel: Option<Arc<dyn Channel>>,
+    link: Option<Linked>,
     ledger: Arc<Ledger>,
-    started: bool,
+    /// Present from Start on.
+    port: Option<Port>,
 }
 
 /// Which gateway it is, by its connection to which of the control channels that there were.
@@ -70,9 +73,10 @@ impl Attachment {
                     gateway,
                     instance,
                     outlet,
-                    channel,
+                    channel: Some(channel),
+                    link: None,
                     ledger: ledger.clone(),
-                    started: false,
+                    port: None,
                 })
             }
             Err(failure) => {
@@ -84,37 +88,79 @@ impl Attachment {
     }
 
     /// Whether a Create is only the repetition of the one that made this: the same, of the same gateway, before its
-    /// Start.
+    /// Start. One that has come over the link may have overtaken it; the next attach of that gateway is on another
+    /// connection.
     pub(crate) fn is_repeated_by(&self, create: &Create, gateway: Gateway) -> bool {
-        !self.started && self.gateway == gateway && self.create == *create
+        !matches!(self.port, Some(Port::Pair { .. })) && self.gateway == gateway && self.create == *create
     }
 
     pub(crate) fn is_started(&self) -> bool {
-        self.started
+        self.port.is_some()
     }
 
-    /// Lets messages flow.
-    pub(crate) fn start(&mut self) -> Result<(), Failure> {
-        self.started = true;
-        self.outlet.open(self.channel.clone());
+    /// Lets messages flow on V1's channel.
+    pub(crate) fn start_on_pair(&mut self) -> Result<(), Failure> {
+        let Some(channel) = &self.channel else { return Ok(()) };
+        self.start(Port::pair(channel.clone()))
+    }
+
+    /// Makes the lane that a gateway has asked for, in the place of an older one. What earlier instances have left is
+    /// the first to go.
+    pub(crate) fn open_lane(&mut self, lanes: Lanes, lane: (u32, u32), leftovers: &mut Vec<Parcel>) {
+        if let Some(older) = self.link.take() {
+            older.withdraw(leftovers);
+        }
+        self.link = Some(Linked::open(lanes, lane, WINDOW, leftovers));
+    }
+
+    /// Whether its lane is the one of this epoch.
+    pub(crate) fn has_lane(&self, epoch: u32) -> bool {
+        self.link.as_ref().is_some_and(|link| link.lane().epoch() == epoch)
+    }
+
+    /// Lets messages flow on the lane. V1's channel is needed no more.
+    pub(crate) fn start_on_lane(&mut self) -> Result<(), Failure> {
+        let Some(link) = &self.link else { return Ok(()) };
+        let port = Port::Link(link.lane().clone());
+        if let Some(channel) = self.channel.take() {
+            close_message_channel(&channel, &self.ledger);
+        }
+        self.start(port)
+    }
+
+    fn start(&mut self, port: Port) -> Result<(), Failure> {
+        self.outlet.open(port.clone());
+        self.port = Some(port);
         self.instance.start()
     }
 
-    /// The next message. Before Start they stay where they are, which is bounded.
-    pub(crate) fn poll_message(&self, context: &mut Context<'_>) -> Poll<Bytes> {
-        if !self.started {
-            return Poll::Pending;
-        }
-        match self.channel.poll_recv(context) {
-            Poll::Ready(Ok(frame)) => Poll::Ready(frame),
-            // A closed channel has nothing more to say; the session will.
-            _ => Poll::Pending,
-        }
+    /// The link that its lane is on.
+    pub(crate) fn lanes(&self) -> Option<Lanes> {
+        self.link.as_ref().map(|link| link.lanes().clone())
     }
 
-    /// Gives the instance a message.
-    pub(crate) fn receive(&mut self, frame: Bytes) -> Received {
-        let message = match Message::decode(frame) {
+    /// Tells a Sandgate gateway that the module works.
+    pub(crate) fn tell_running(&self) {
+        let link = self.link.as_ref().filter(|link| self.is_started() && *link.connected.borrow());
+        link.into_iter().for_each(|link| link.signal(State::Running, ""));
+    }
+
+    /// Where messages come from, from Start on; and when its lane's connection comes or goes.
+    pub(crate) fn sources(&mut self) -> (Option<&Port>, Option<&mut watch::Receiver<bool>>) {
+        (self.port.as_ref(), self.link.as_mut().map(|link| &mut link.connected))
+    }
+
+    /// Gives the instance a message. It is done with unless the instance has failed in it.
+    pub(crate) fn receive(&mut self, incoming: &Incoming) -> Received {
+        let received = self.give(incoming);
+        if let (Some(port), false) = (&self.port, matches!(received, Received::Failed(_))) {
+            port.settle(incoming);
+        }
+        received
+    }
+
+    fn give(&mut self, incoming: &Incoming) -> Received {
+        let message = match Message::decode(incoming.frame.clone()) {
             Ok(message) => message,
             Err(error) => {
                 self.ledger.count(|counts| counts.malformed += 1);
@@ -137,22 +183,41 @@ impl Attachment {
         let end = Instant::now() + DRAIN;
         let mut context = Context::from_waker(Waker::noop());
         while Instant::now() < end
-            && let Poll::Ready(frame) = self.poll_message(&mut context)
+            && let Some(port) = &self.port
+            && let Poll::Ready(Ok(incoming)) = port.poll_recv(&mut context)
         {
-            if let Received::Failed(failure) = self.receive(frame) {
+            if let Received::Failed(failure) = self.receive(&incoming) {
                 return Err(failure);
             }
         }
         self.instance.destroy()
     }
 
-    /// Drops the instance and frees the channel. What was published gets its time to leave.
-    pub(crate) fn release(self) {
-        let Self { instance, outlet, channel, ledger, .. } = self;
+    /// Has a message given up in which the instance has failed. Not done when the gateway has no room for that: then
+    /// the message comes again.
+    pub(crate) fn bury(&self, incoming: &Incoming, verdict: String) -> bool {
+        let (Some(Port::Link(lane)), Some(sequence)) = (&self.port, incoming.sequence) else { return false };
+        if lane.try_send(Parcel::dead_letter(sequence, verdict.into())).is_err() {
+            return false;
+        }
+        lane.settle(sequence);
+        true
+    }
+
+    /// Drops the instance and frees the way of its messages. What was published gets its time to leave; what is left of
+    /// it on a lane waits for the next gateway.
+    pub(crate) fn release(self, detail: &str, leftovers: &mut Vec<Parcel>) {
+        let Self { instance, outlet, channel, link, ledger, .. } = self;
         drop(instance);
         outlet.end();
-        settle(&*channel);
-        close_message_channel(&channel, &ledger);
+        if let Some(link) = link {
+            while_bounded(|| link.is_awaited());
+            leftovers.extend(left_over(link.close(detail)));
+        }
+        if let Some(channel) = channel {
+            settle(&*channel);
+            close_message_channel(&channel, &ledger);
+        }
     }
 }
 
@@ -172,12 +237,15 @@ fn close_message_channel(channel: &Arc<dyn Channel>, ledger: &Ledger) {
     });
 }
 
-/// Waits until everything has left for a peer that is there, for a bounded time: one that does not read keeps
-/// nobody here.
+/// Waits until everything has left for a peer that is there, for a bounded time.
 pub(crate) fn settle(channel: &dyn Channel) {
-    let peer = channel.peer();
+    while_bounded(|| has_last_words(channel));
+}
+
+/// Waits while something is to be waited for, for a bounded time: a gateway that does not read keeps nobody here.
+fn while_bounded(waits: impl Fn() -> bool) {
     let end = Instant::now() + FAREWELL;
-    while peer.borrow().connected && channel.statistics().waiting > 0 && Instant::now() < end {
+    while waits() && Instant::now() < end {
         sleep(LOOK);
     }
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use sandgate_wire::channel::{Peer, SendError};
-use sandgate_wire::{Channel, Message};
+use sandgate_attach::Port;
+use sandgate_wire::Message;
+use sandgate_wire::channel::SendError;
 use thiserror::Error;
-use tokio::sync::watch;
 
 use crate::statistics::Ledger;
 
@@ -50,7 +50,10 @@ impl Broker {
     /// Hands a message to the gateway, which publishes it under the module's name. May be called from any
     /// thread; each thread's messages keep their order. Waits for room, for 5 seconds at most.
     ///
-    /// A message is delivered at most once. Keep it below 1 MiB if the gateway is V1's, which drops larger ones.
+    /// Over the host link a Sandgate gateway gets the message as long as this program lives, and acknowledges it once it
+    /// is in the sinks' inboxes; what is published in `receive` it gets at least once, for a message that the program did
+    /// not finish is given to the next one. A V1 gateway gets it at most once; keep it below 1 MiB then, for V1 drops
+    /// larger ones.
     ///
     /// # Errors
     /// The message was not taken, for the reason given.
@@ -76,10 +79,7 @@ pub(crate) struct Outlet {
 enum Way {
     /// Before Start.
     Closed,
-    Open {
-        channel: Arc<dyn Channel>,
-        peer: watch::Receiver<Peer>,
-    },
+    Open(Port),
     Ended,
 }
 
@@ -89,8 +89,8 @@ impl Outlet {
     }
 
     /// Messages may be published, through here.
-    pub(crate) fn open(&self, channel: Arc<dyn Channel>) {
-        *self.lock() = Way::Open { peer: channel.peer(), channel };
+    pub(crate) fn open(&self, port: Port) {
+        *self.lock() = Way::Open(port);
     }
 
     /// Nothing is published any more; who waits for room is told.
@@ -120,22 +120,21 @@ impl Outlet {
         let mut deadline = None;
         let mut way = self.lock();
         loop {
-            let (channel, peer) = match &*way {
+            let port = match &*way {
                 Way::Closed => return Err(PublishError::NotStarted),
                 Way::Ended => return Err(PublishError::Detached),
-                Way::Open { channel, peer } => (channel, *peer.borrow()),
+                Way::Open(port) => port,
             };
-            // One that has not come yet is waited for: it may connect to this channel a little after its Start.
-            if !peer.connected && peer.connections > 0 {
+            if port.is_abandoned() {
                 return Err(PublishError::NoGateway);
             }
-            frame = match channel.try_send(frame) {
+            frame = match port.try_send(frame) {
                 Ok(()) => return Ok(()),
                 Err(SendError::Closed) => return Err(PublishError::Detached),
                 Err(SendError::Full(frame)) => frame,
             };
             let waker = Waker::from(self.clone());
-            if channel.poll_ready(&mut Context::from_waker(&waker)).is_ready() {
+            if port.poll_ready(&mut Context::from_waker(&waker)).is_ready() {
                 continue;
             }
             let now = Instant::now();
@@ -162,7 +161,7 @@ impl Wake for Outlet {
 mod tests {
     use std::thread;
 
-    use sandgate_wire::MemoryChannel;
+    use sandgate_wire::{Channel, MemoryChannel};
 
     use super::*;
 
@@ -174,7 +173,7 @@ mod tests {
         let ledger = Arc::new(Ledger::default());
         let outlet = Outlet::new(ledger.clone());
         let (near, far) = MemoryChannel::pair(capacity);
-        outlet.open(Arc::new(near));
+        outlet.open(Port::pair(Arc::new(near)));
         (outlet, ledger, far)
     }
 

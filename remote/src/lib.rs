@@ -5,22 +5,20 @@
 
 mod attachment;
 mod broker;
-mod burst;
 mod guarded;
-mod launcher;
+mod host_link;
 mod module;
 mod park;
 mod proxy_gateway;
 mod session;
 mod statistics;
-mod transport;
+mod suspect;
 mod worker;
 
 pub use broker::{Broker, PublishError};
-pub use launcher::{Launcher, LauncherError};
 pub use module::{GatewayModule, Instance, ModuleClass, ModuleError};
 pub use proxy_gateway::{AttachError, Ended, ModuleConfiguration, ProxyGateway};
+pub use sandgate_attach::{Launcher, LauncherError, PairTransport, Transport, TransportError};
 pub use sandgate_wire::{Channel, EncodeError, Message, Properties};
 pub use statistics::Statistics;
-pub use transport::{PairTransport, Transport, TransportError};
 pub use worker::{Work, Worker};

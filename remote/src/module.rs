@@ -36,7 +36,8 @@ pub trait GatewayModule: Send + Sized + 'static {
     /// Takes one message.
     ///
     /// # Errors
-    /// The message is of no use to the module. This is logged and counted; the message is not sent again.
+    /// The message is of no use to the module. This is logged and counted; the message is not sent again. (One in which
+    /// this panics, or the program dies, is sent again over the host link.)
     fn receive(&mut self, message: Message) -> Result<(), ModuleError>;
 
     /// The last call; not made in an instance that has failed. What is published in it still goes out.

@@ -1,18 +1,19 @@
 //! What a program attaches its module with.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use sandgate_attach::{Launcher, PairTransport, Transport, TransportError};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::launcher::Launcher;
+use crate::host_link::HostLink;
 use crate::module::ModuleClass;
 use crate::session::{Session, Setup};
 use crate::statistics::{Ledger, Statistics};
-use crate::transport::{PairTransport, Transport, TransportError};
 use crate::worker::{Outcome, Telling, Worker};
 
 /// How long a module that is busy is waited for when nobody is left who would: its [`ProxyGateway`] is dropped, or the
@@ -64,10 +65,21 @@ pub enum Ended {
 /// Gateways may come and go. Each attach gets an instance of its own, and a gateway that has gone is waited for
 /// until [`detach`](Self::detach).
 pub struct ProxyGateway {
+    /// But for the link, which is made when it is first needed.
     setup: Setup,
+    link: Mutex<Link>,
     /// Somebody wants an end.
     requests: Arc<watch::Sender<Option<Ended>>>,
     run: Arc<Mutex<Option<Run>>>,
+}
+
+/// The host link, over which Sandgate gateways are served.
+enum Link {
+    /// V1's channels serve everybody.
+    Unwanted,
+    /// To be made, with the connection that the launching gateway has given.
+    Wanted(Option<UnixStream>),
+    Made(Arc<HostLink>),
 }
 
 /// A worker thread.
@@ -81,10 +93,10 @@ impl ProxyGateway {
     #[must_use]
     pub fn new(configuration: ModuleConfiguration) -> Self {
         let transport = PairTransport::new(configuration.identifier.clone());
-        Self::over(configuration, Arc::new(transport))
+        Self::over(configuration, Arc::new(transport)).offer_link(true)
     }
 
-    /// The same over other channels than sockets; the identifier is only a name then. For tests.
+    /// The same over other channels than sockets, without the host link; the identifier is only a name then. For tests.
     #[must_use]
     pub fn over(configuration: ModuleConfiguration, transport: Arc<dyn Transport>) -> Self {
         let setup = Setup {
@@ -93,15 +105,28 @@ impl ProxyGateway {
             class: configuration.module,
             ledger: Arc::new(Ledger::default()),
             ends_with_destroy: false,
+            link: None,
         };
-        Self { setup, requests: Arc::new(watch::channel(None).0), run: Arc::default() }
+        let (requests, run) = (Arc::new(watch::channel(None).0), Arc::default());
+        Self { setup, link: Mutex::new(Link::Unwanted), requests, run }
+    }
+
+    /// Whether Sandgate gateways are offered the host link: at-least-once delivery, and heartbeats. They are, unless
+    /// this is called with `false`; then they are served as V1's are. To be called before the module is attached.
+    #[must_use]
+    pub fn offer_link(mut self, offer: bool) -> Self {
+        self.link = Mutex::new(if offer { Link::Wanted(None) } else { Link::Unwanted });
+        self
     }
 
     /// For a program that a gateway has launched: the work ends when the gateway destroys the module, or ends
     /// itself.
     #[must_use]
-    pub fn launched_by(mut self, launcher: Launcher) -> Self {
+    pub fn launched_by(mut self, mut launcher: Launcher) -> Self {
         self.setup.ends_with_destroy = true;
+        if let Link::Wanted(given) = self.link.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            *given = launcher.take_link();
+        }
         let (requests, run) = (self.requests.clone(), self.run.clone());
         launcher.on_end(move || {
             tracing::warn!("the gateway that launched this program has ended");
@@ -141,10 +166,35 @@ impl ProxyGateway {
     /// # Errors
     /// The identifier cannot be bound.
     pub fn attach_by_hand(&self) -> Result<Worker, AttachError> {
-        let session = Session::bind(self.setup.clone())?;
+        let session = Session::bind(Setup { link: self.link(), ..self.setup.clone() })?;
         // A detach that belonged to an earlier attach is over; a launcher that has ended does not come back.
         self.requests.send_if_modified(|wanted| wanted.take_if(|ended| *ended == Ended::Detached).is_some());
         Ok(Worker::new(session, self.requests.subscribe()))
+    }
+
+    /// The host link. Without one V1's channels serve everybody.
+    fn link(&self) -> Option<Arc<HostLink>> {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Link::Wanted(given) = &mut *link {
+            let requests = self.requests.clone();
+            let made = HostLink::start(given.take(), move || {
+                tracing::warn!("the link to the gateway that launched this program has ended");
+                requests
+                    .send_if_modified(|wanted| wanted.replace(wanted.unwrap_or(Ended::Orphaned)).is_none());
+            });
+            *link = match made {
+                Ok(made) => Link::Made(Arc::new(made)),
+                Err(error) => {
+                    let module = &*self.setup.label;
+                    tracing::warn!(module, %error, "no host link; V1's channels remain");
+                    Link::Unwanted
+                }
+            };
+        }
+        match &*link {
+            Link::Made(link) => Some(link.clone()),
+            Link::Unwanted | Link::Wanted(_) => None,
+        }
     }
 
     /// Asks for the end, from any thread, and does not wait for it: when the call that is going on has returned,

@@ -1,28 +1,31 @@
-//! The control protocol, as a module's side speaks it: Create, Reply, Start, Destroy.
+//! The control protocol, as a module's side speaks it: Create, Reply, Start, Destroy. With a Sandgate gateway
+//! everything behind the Reply goes over the host link.
 //!
 //! `next` waits and changes nothing, so it may be given up at any time; `handle` does what is to be done and waits
 //! for nobody but the module.
 
 use std::fmt::Display;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::sleep;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sandgate_attach::{Burst, Incoming, LinkEvent, Port, Seat, Transport, TransportError, refuse};
 use sandgate_wire::channel::{Closed, Peer, SendError};
-use sandgate_wire::{Channel, Control, Create, DecodeError, Status};
+use sandgate_wire::link::Parcel;
+use sandgate_wire::{Channel, Control, Create, DecodeError, Reply, Status};
 use tokio::sync::watch;
 
 use crate::Ended;
-use crate::attachment::{Attachment, Gateway, Received, settle};
-use crate::burst::Burst;
+use crate::attachment::{Attachment, Gateway, Received, WINDOW, settle};
 use crate::guarded::Failure;
+use crate::host_link::HostLink;
 use crate::module::ModuleClass;
 use crate::park::block_on;
 use crate::statistics::Ledger;
-use crate::transport::{Transport, TransportError};
+use crate::suspect::{Suspect, verdict};
 
 /// How soon a control address that could not be bound anew is tried again.
 const REBIND: Duration = Duration::from_millis(100);
@@ -39,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) ledger: Arc<Ledger>,
     /// A Destroy ends the session. Otherwise it waits for the next gateway.
     pub(crate) ends_with_destroy: bool,
+    /// What is offered to Sandgate gateways.
+    pub(crate) link: Option<Arc<HostLink>>,
 }
 
 /// One control id: attaches a module to whichever gateway comes, one at a time.
@@ -49,6 +54,11 @@ pub(crate) struct Session {
     /// How often the control channel was made.
     bound: u64,
     attached: Option<Attachment>,
+    /// Present when the link is offered.
+    seat: Option<Seat>,
+    /// What earlier instances have published and no gateway has settled yet.
+    leftovers: Vec<Parcel>,
+    suspect: Suspect,
     /// A control message that was taken while others were looked for.
     ahead: Option<Bytes>,
     /// Whose turn it is when both channels have something: neither starves the other.
@@ -62,7 +72,10 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) enum Event {
     Control(Bytes),
-    Message(Bytes),
+    Message(Incoming),
+    Link(LinkEvent),
+    /// The lane's connection has come or gone.
+    Connection,
     /// A gateway has come or gone.
     Peer,
     /// The control channel is of no use any more.
@@ -75,11 +88,14 @@ impl Session {
         let control = setup.transport.control()?;
         setup.ledger.open(&control);
         Ok(Self {
+            seat: setup.link.as_ref().map(|link| link.register()),
             setup,
             peer: control.peer(),
             control,
             bound: 1,
             attached: None,
+            leftovers: Vec::new(),
+            suspect: Suspect::default(),
             ahead: None,
             message_first: true,
             malformed: Burst::default(),
@@ -92,22 +108,26 @@ impl Session {
         &self.setup.label
     }
 
-    /// The next thing to handle: what has come over either channel in turn, or news of the gateway itself.
+    /// The next thing to handle: what has come over either channel in turn, what a Sandgate gateway wants, or news of
+    /// the gateway itself.
     pub(crate) async fn next(&mut self) -> Event {
         if let Some(frame) = self.ahead.take() {
             return Event::Control(frame);
         }
-        let Self { control, peer, attached, message_first, .. } = self;
-        let frame = poll_fn(|context| poll_channels(&**control, attached.as_ref(), *message_first, context));
+        let Self { control, peer, attached, seat, message_first, .. } = self;
+        let (port, connected) = attached.as_mut().map_or((None, None), Attachment::sources);
+        let frame = poll_fn(|context| poll_channels(&**control, port, *message_first, context));
         let event = tokio::select! {
             biased;
             changed = peer.changed() => if changed.is_ok() { Event::Peer } else { Event::Unbound },
+            Some(event) = link_event(seat) => Event::Link(event),
+            Ok(()) = change(connected) => Event::Connection,
             event = frame => event,
         };
         match event {
             Event::Control(_) => *message_first = true,
             Event::Message(_) => *message_first = false,
-            Event::Peer | Event::Unbound => {}
+            Event::Link(_) | Event::Connection | Event::Peer | Event::Unbound => {}
         }
         event
     }
@@ -116,7 +136,10 @@ impl Session {
     pub(crate) fn handle(&mut self, event: Event) -> Option<Ended> {
         match event {
             Event::Control(frame) => return self.on_control(&frame),
-            Event::Message(frame) => self.on_message(frame),
+            Event::Message(incoming) => self.on_message(&incoming),
+            Event::Link(event) => return self.on_link(event),
+            // A gateway that was away is told again.
+            Event::Connection => self.attached.iter().for_each(Attachment::tell_running),
             Event::Peer if self.has_stale_replies() => self.rebind(),
             Event::Peer => {}
             Event::Unbound => self.rebind(),
@@ -163,7 +186,7 @@ impl Session {
             return self.reply(Status::SUCCESS);
         }
         self.detach();
-        let channel = match self.setup.transport.message(&create.uri) {
+        let channel = match self.setup.transport.message(&create.uri, WINDOW) {
             Ok(channel) => channel,
             Err(error) => {
                 tracing::error!(module = self.label(), %error, "cannot bind the message channel");
@@ -205,18 +228,55 @@ impl Session {
         if attached.is_started() {
             return;
         }
-        match attached.start() {
+        // V1 cannot tell old messages from new ones.
+        let dropped = std::mem::take(&mut self.leftovers).len();
+        self.setup.ledger.count(|counts| counts.dropped += dropped as u64);
+        match attached.start_on_pair() {
             Ok(()) => tracing::info!(module = &*self.setup.label, "started"),
             Err(failure) => self.on_failure(&failure),
         }
     }
 
-    fn on_message(&mut self, frame: Bytes) {
+    fn on_link(&mut self, event: LinkEvent) -> Option<Ended> {
+        let has_lane = |epoch| self.attached.as_ref().is_some_and(|attached| attached.has_lane(epoch));
+        match event {
+            LinkEvent::Open { lanes, epoch } => {
+                let Some(seat) = &self.seat else { return None };
+                match &mut self.attached {
+                    Some(attached) if !attached.is_started() => {
+                        attached.open_lane(lanes, (seat.module(), epoch), &mut self.leftovers);
+                    }
+                    _ => {
+                        refuse(&lanes, seat.module(), epoch, "the module is not created, or started already");
+                    }
+                }
+            }
+            LinkEvent::Start { epoch } if has_lane(epoch) => self.on_link_start(epoch),
+            LinkEvent::Close { epoch } if has_lane(epoch) => return self.on_destroy(),
+            // Nothing is ever quarantined here: the gateway creates anew what has failed.
+            LinkEvent::Start { .. } | LinkEvent::Close { .. } | LinkEvent::Revive { .. } => {}
+        }
+        None
+    }
+
+    fn on_link_start(&mut self, epoch: u32) {
+        let Some(attached) = self.attached.as_mut().filter(|attached| !attached.is_started()) else { return };
+        if let (Some(seat), Some(lanes)) = (&self.seat, attached.lanes()) {
+            seat.open_account(self.setup.ledger.clone(), lanes, epoch);
+        }
+        match attached.start_on_lane() {
+            Ok(()) => tracing::info!(module = &*self.setup.label, "started, on the host link"),
+            Err(failure) => self.on_failure(&failure),
+        }
+    }
+
+    fn on_message(&mut self, incoming: &Incoming) {
         let Some(attached) = &mut self.attached else { return };
-        match attached.receive(frame) {
-            Received::Handled => {}
+        match attached.receive(incoming) {
+            Received::Handled => self.suspect.acquit(),
             Received::Malformed(error) => self.complain_of_malformed(&error),
             Received::Refused(reason) => {
+                self.suspect.acquit();
                 if let Some(count) = self.refused.note() {
                     tracing::warn!(
                         module = self.label(),
@@ -225,7 +285,21 @@ impl Session {
                     );
                 }
             }
-            Received::Failed(failure) => self.on_failure(&failure),
+            Received::Failed(failure) => {
+                self.blame(incoming, &failure);
+                self.on_failure(&failure);
+            }
+        }
+    }
+
+    /// A message that has ended too many instances is given up.
+    fn blame(&mut self, incoming: &Incoming, failure: &Failure) {
+        let Some(kills) = self.suspect.blame(incoming) else { return };
+        let verdict = verdict(self.label(), incoming, &failure.to_string(), kills);
+        if self.attached.as_ref().is_some_and(|attached| attached.bury(incoming, verdict)) {
+            tracing::error!(module = self.label(), kills, "a message is given up");
+            self.suspect.acquit();
+            self.setup.ledger.count(|counts| counts.dead += 1);
         }
     }
 
@@ -233,7 +307,9 @@ impl Session {
     fn on_failure(&mut self, failure: &Failure) {
         tracing::error!(module = self.label(), "the module has failed: {failure}");
         self.setup.ledger.count(|counts| counts.failures += 1);
-        self.attached.take().into_iter().for_each(Attachment::release);
+        if let Some(attached) = self.attached.take() {
+            self.release(attached, &failure.to_string());
+        }
         self.reply(Status::CREATION_ERROR);
     }
 
@@ -245,6 +321,13 @@ impl Session {
         self.setup.ends_with_destroy.then_some(Ended::Destroyed)
     }
 
+    fn release(&mut self, attached: Attachment, detail: &str) {
+        if let Some(seat) = &self.seat {
+            seat.close_account();
+        }
+        attached.release(detail, &mut self.leftovers);
+    }
+
     /// Ends the instance in good order, if there is one.
     fn detach(&mut self) {
         let Some(mut attached) = self.attached.take() else { return };
@@ -252,7 +335,7 @@ impl Session {
             tracing::error!(module = self.label(), "the module has failed at its end: {failure}");
             self.setup.ledger.count(|counts| counts.failures += 1);
         }
-        attached.release();
+        self.release(attached, "the module has ended");
     }
 
     fn reply(&self, status: Status) {
@@ -261,7 +344,14 @@ impl Session {
         if !self.peer.borrow().connected {
             return tracing::debug!(module, %status, "no gateway to reply to");
         }
-        let sent = match Control::Reply(status.into()).encode() {
+        let extension = match self.seat.as_ref().and_then(Seat::offer) {
+            Some(offer) if status.is_success() => offer.encode().unwrap_or_else(|error| {
+                tracing::warn!(module, %error, "the host link cannot be offered");
+                Bytes::new()
+            }),
+            _ => Bytes::new(),
+        };
+        let sent = match Control::Reply(Reply { status, extension }).encode() {
             Ok(frame) => self.control.try_send(frame),
             Err(error) => return tracing::error!(module, %error, "cannot encode a Reply"),
         };
@@ -313,21 +403,39 @@ impl Session {
         // Closing a socket drops what it has not sent.
         settle(&*self.control);
         self.close_control();
+        let lost = self.leftovers.len() as u64;
+        self.setup.ledger.count(|counts| counts.dropped += lost);
         let counts = self.setup.ledger.statistics();
         tracing::info!(module = self.label(), "stopped {counts}");
     }
 }
 
+/// What a Sandgate gateway wants, if there is a link.
+async fn link_event(seat: &mut Option<Seat>) -> Option<LinkEvent> {
+    match seat {
+        Some(seat) => seat.events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn change(connected: Option<&mut watch::Receiver<bool>>) -> Result<(), watch::error::RecvError> {
+    match connected {
+        Some(connected) => connected.changed().await,
+        None => pending().await,
+    }
+}
+
 fn poll_channels(
     control: &dyn Channel,
-    attached: Option<&Attachment>,
+    port: Option<&Port>,
     message_first: bool,
     context: &mut Context<'_>,
 ) -> Poll<Event> {
     for message in [message_first, !message_first] {
         if message {
-            if let Some(Poll::Ready(frame)) = attached.map(|attached| attached.poll_message(context)) {
-                return Poll::Ready(Event::Message(frame));
+            // A closed channel has nothing more to say; the session will.
+            if let Some(Poll::Ready(Ok(incoming))) = port.map(|port| port.poll_recv(context)) {
+                return Poll::Ready(Event::Message(incoming));
             }
         } else {
             match control.poll_recv(context) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sandgate_attach::Figures;
 use sandgate_wire::Channel;
 
 /// Declares the counters with their names, so that none is left out where all are told.
@@ -16,9 +17,17 @@ macro_rules! counters {
             $($(#[$about])* pub $name: u64,)*
         }
 
+        impl Statistics {
+            /// All counters with their names.
+            fn counts(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+
         impl fmt::Display for Statistics {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let counts = [$(format!("{}={}", stringify!($name), self.$name),)*];
+                let counts: Vec<_> =
+                    self.counts().iter().map(|(name, count)| format!("{name}={count}")).collect();
                 f.write_str(&counts.join(" "))
             }
         }
@@ -40,7 +49,7 @@ counters! {
     oversized,
     /// Connections that ended while this end was open.
     lost_connections,
-    /// Messages that had arrived when their attach ended, and were given to no instance.
+    /// Messages that had arrived over V1's channel when their attach ended, and were given to no instance.
     unread,
     /// Messages that were taken for publishing.
     published,
@@ -48,6 +57,8 @@ counters! {
     refused,
     /// Messages that did not reach the gateway: nobody was there, or it did not read.
     dropped,
+    /// Messages that were given up, because they ended too many instances.
+    dead,
 }
 
 /// The counters as they are kept, and the channels whose own are to be added.
@@ -90,6 +101,13 @@ impl Ledger {
         let mut all = books.counted;
         books.open.iter().for_each(|channel| all.add(&**channel));
         all
+    }
+}
+
+/// What a Sandgate gateway is told over the host link.
+impl Figures for Ledger {
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.statistics().counts()
     }
 }
 

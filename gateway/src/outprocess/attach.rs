@@ -46,7 +46,7 @@ pub(super) enum AttachError {
 pub(super) enum Ended {
     #[error("the host's control connection ended")]
     HostGone,
-    #[error("the host answered Create with {0}")]
+    #[error("the host answered Create with {0}; its log says why")]
     Refused(Status),
     #[error("the host says that the module is gone: {0}")]
     Detached(Status),

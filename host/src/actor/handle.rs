@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Actor, Command, End};
 use crate::blueprint::Blueprint;
-use crate::port::Port;
+use sandgate_attach::Port;
 
 /// Commands that may wait. A session sends a few in an instance's life, and a person some.
 const COMMANDS: usize = 8;
@@ -25,6 +25,8 @@ pub(crate) struct ActorHandle {
 pub(crate) enum Refusal {
     /// It said so itself.
     Module(String),
+    /// There is none: what the gateway has said of it is of no use.
+    NoModule(String),
     /// It failed; the reporter tells how.
     Fault,
     /// The host failed: this is a mistake in it.
@@ -61,39 +63,63 @@ pub(crate) enum Phase {
     Quarantined,
 }
 
-impl Blueprint {
+/// The actor's ends of what a handle holds, for as long as there is no actor yet.
+pub(crate) struct Order {
+    inbox: mpsc::Receiver<Command>,
+    created: oneshot::Sender<Result<(), Refusal>>,
+    ended: oneshot::Sender<Result<(), End>>,
+    health: watch::Sender<Health>,
+}
+
+impl Order {
+    /// The session has let go of the handle, so nobody waits for the module any more.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.created.is_closed()
+    }
+
+    /// There will be no actor.
+    pub(crate) fn refuse(self, refusal: Refusal) {
+        // Nobody listens when the handle was dropped.
+        let _ = self.created.send(Err(refusal));
+    }
+
     /// Starts an actor that creates the module and then waits for commands.
-    pub(crate) fn create(&self, arguments: &str) -> ActorHandle {
-        let (commands, inbox) = mpsc::channel(COMMANDS);
-        let (tell_created, created) = oneshot::channel();
-        let (tell_ended, ended) = oneshot::channel();
-        let (tell_health, health) = watch::channel(Health::default());
-        let (blueprint, arguments) = (self.clone(), Arc::from(arguments));
-        let label = self.label.clone();
-        let workers = self.module.engine.workers();
+    pub(crate) fn fulfil(self, blueprint: Blueprint, arguments: &str) {
+        let arguments = Arc::from(arguments);
+        let (label, module) = (blueprint.label.clone(), blueprint.module.clone());
         let life = async move {
             // Another Create has taken its place while this one waited for a thread.
-            if tell_created.is_closed() {
+            if self.is_withdrawn() {
                 return;
             }
-            let mut actor = match Actor::create(blueprint, arguments, inbox, tell_health) {
+            let Self { inbox, created, ended, health } = self;
+            let mut actor = match Actor::create(blueprint, arguments, inbox, health) {
                 Ok(actor) => actor,
-                Err(refusal) => return drop(tell_created.send(Err(refusal))),
+                Err(refusal) => return drop(created.send(Err(refusal))),
             };
-            if tell_created.send(Ok(())).is_ok() {
+            if created.send(Ok(())).is_ok() {
                 let ending = actor.run().await;
                 actor.instance.iter().for_each(|instance| instance.report(&label));
                 drop(actor);
                 // Nobody listens when the handle was dropped.
-                let _ = tell_ended.send(ending);
+                let _ = ended.send(ending);
             }
         };
-        workers.spawn(life).detach();
-        ActorHandle { commands, created, ended, health }
+        module.engine.workers().spawn(life).detach();
     }
 }
 
 impl ActorHandle {
+    /// A handle, and what its actor is to be made with.
+    pub(crate) fn order() -> (Self, Order) {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (tell_created, created) = oneshot::channel();
+        let (tell_ended, ended) = oneshot::channel();
+        let (tell_health, health) = watch::channel(Health::default());
+        let order = Order { inbox, created: tell_created, ended: tell_ended, health: tell_health };
+        (Self { commands, created, ended, health }, order)
+    }
+
     /// How the creation went. To be awaited once.
     pub(crate) async fn created(&mut self) -> Result<(), Refusal> {
         (&mut self.created).await.unwrap_or(Err(Refusal::Host))

@@ -9,9 +9,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::blueprint::{Blueprint, Recycling};
 use crate::fault::Fault;
 use crate::outlet::Outlet;
-use crate::port::{Incoming, Port};
 use crate::sandbox::Sandbox;
 use crate::timers::Timers;
+use sandgate_attach::{Incoming, Port};
 
 /// An instance, which is called until it fails or is replaced.
 pub(super) struct Instance {

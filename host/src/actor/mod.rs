@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use sandgate_wire::Message;
 use tokio::sync::{mpsc, watch};
 
-pub(crate) use handle::{ActorHandle, Ending, Health, Phase, Refusal};
+pub(crate) use handle::{ActorHandle, Ending, Health, Order, Phase, Refusal};
 use instance::{Failure, Instance};
 use recovery::Recovery;
 
 use crate::blueprint::Blueprint;
-use crate::flow::Burst;
-use crate::port::{Incoming, Port};
+use sandgate_attach::Burst;
+use sandgate_attach::{Incoming, Port};
 
 /// Events that are handled before other modules get a turn.
 const TURN: u32 = 64;

@@ -12,9 +12,9 @@ use super::{Actor, Command, End, Failure, Health, Instance, Phase};
 use crate::blueprint::Blueprint;
 use crate::call::Call;
 use crate::fault::Fault;
-use crate::port::{Incoming, Port};
 use crate::restart::{Decision, Restarts};
 use crate::verdict::{MessageRecord, Verdict, VerdictContext};
+use sandgate_attach::{Incoming, Port};
 
 /// What is remembered from failure to failure.
 pub(super) struct Recovery {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::blueprint::Setup;
+use crate::blueprint::{Setup, Sharing};
 use crate::limits::Limits;
 use crate::sandbox::tests::{Scene, hold};
 use crate::verdict::Reporter;
@@ -56,9 +56,10 @@ fn trapped(prepare: impl FnOnce(&Blueprint, &crate::fault::PostMortem)) -> Trapp
     let reporter = Reporter::start().unwrap();
     let release = hold(&reporter, *fault.post_mortem.clone(), &module);
     let attach = async {
-        let blueprint = Blueprint::new(Setup::new(module, "m"), reporter, None);
+        let blueprint = Blueprint::sharing(Setup::new(module, "m"), Sharing::new(reporter, None));
         prepare(&blueprint, &fault.post_mortem);
-        let mut actor = blueprint.create("null");
+        let (mut actor, order) = ActorHandle::order();
+        order.fulfil(blueprint.clone(), "null");
         actor.created().await.unwrap();
         let (gateway, host) = lanes().await;
         actor.start(Port::Link(host));

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use clap::ArgAction;
-use sandgate_host::{Archive, Host, HostConfig, Reporter, Residents, Setup, Surroundings, Watchdog, Workers};
+use sandgate_host::{
+    Archive, Engine, Host, HostConfig, Limits, Naming, Reporter, Residents, Setup, Surroundings, Watchdog,
+    Workers,
+};
 use sandgate_wire::Address;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,8 +21,8 @@ use crate::born::{Birth, stop_signal};
 /// What to serve.
 #[derive(clap::Args)]
 pub struct Serve {
-    /// The module: a component of the world sandgate:gateway/gateway-module
-    #[arg(required_unless_present = "config")]
+    /// The module: a component of the world sandgate:gateway/gateway-module. Without it the gateway's args name
+    /// it: { "outprocess.loader": { "name": "wasm", "entrypoint": { "module.path": "..." } }, "module.args": ... }
     module: Option<PathBuf>,
 
     /// Where the gateway finds this host: the `control.id` of its configuration. A socket path (a
@@ -30,6 +33,10 @@ pub struct Serve {
     /// Run the modules of this file, each with its own control id, limits and policies; read again on SIGHUP
     #[arg(long, value_name = "FILE", conflicts_with_all = ["module", "control", "limits", "cache_dir", "no_cache"])]
     config: Option<PathBuf>,
+
+    /// Let gateways name components in this folder alone; relative paths are relative to it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["module", "config"])]
+    modules: Option<PathBuf>,
 
     #[command(flatten)]
     sandbox: SandboxOptions,
@@ -57,6 +64,8 @@ struct Loaded {
 enum Work {
     /// One module, loaded.
     Module(Address, Box<Setup>),
+    /// Those that gateways name.
+    Named(Address, Naming),
     /// The modules of a configuration, which are being loaded.
     Modules(Loading),
 }
@@ -86,9 +95,13 @@ impl Serve {
     fn load(&self) -> Result<Loaded> {
         let Some(file) = &self.config else {
             let engine = self.sandbox.engine()?;
-            let (path, control) =
-                self.module.as_ref().zip(self.control.clone()).context("no module is given")?;
+            let control = self.control.clone().context("no control id is given")?;
             let limits = self.sandbox.limits();
+            let Some(path) = &self.module else {
+                let workers = engine.workers().clone();
+                let work = Work::Named(control.clone(), self.naming(engine, limits, &control)?);
+                return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone() });
+            };
             let module = load(&engine, path, &limits)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let setup = Setup { limits, ..Setup::new(module, &name) };
@@ -100,6 +113,22 @@ impl Serve {
         let (workers, verdict_directory) = (engine.workers().clone(), config.verdict_directory.clone());
         let work = Work::Modules(Loading::begin(engine, file, config));
         Ok(Loaded { work, workers, verdict_directory })
+    }
+
+    /// Where the modules come from that gateways name. Who may connect to a socket file is this user or root; to a
+    /// TCP port it is anybody, who then chooses among a folder's components and not among all files.
+    fn naming(&self, engine: Engine, limits: Limits, control: &Address) -> Result<Naming> {
+        if control.path().is_none() && self.modules.is_none() {
+            bail!(
+                "whoever reaches {control} could name any file as the module; give the module, or with --modules \
+                 the folder of those that may be named"
+            );
+        }
+        let folder = self.modules.as_deref();
+        Naming::start(engine, limits, folder).with_context(|| match folder {
+            Some(folder) => format!("the folder {} of --modules cannot be used", folder.display()),
+            None => "no thread to load modules with".to_owned(),
+        })
     }
 
     async fn serve(&self, loaded: Loaded, mut birth: Birth) -> Result<(), (u8, Error)> {
@@ -120,6 +149,11 @@ impl Serve {
                 let name = setup.name.clone();
                 tenants.host.set(control.clone(), *setup).map_err(|error| failed(error.into()))?;
                 tell_start(&name, &control);
+                None
+            }
+            Work::Named(control, naming) => {
+                tenants.host.set_named(control.clone(), naming).map_err(|error| failed(error.into()))?;
+                tell_start("named by the gateway", &control);
                 None
             }
             Work::Modules(loading) => Some(loading),

@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::engine::Code;
 use crate::flow::Flow;
-use crate::port::Port;
 use crate::verdict::{MessageRecord, Reporter, Verdict, VerdictContext};
+use sandgate_attach::Port;
 
 const LONG: Duration = Duration::from_secs(20);
 

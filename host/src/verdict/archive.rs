@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Verdict;
-use crate::flow::Burst;
+use sandgate_attach::Burst;
 
 /// Files that are kept; the oldest gives way.
 const FILES_MAX: usize = 100;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod far;
+pub mod linked;
 pub mod stage;
 
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandgate_remote::{Broker, GatewayModule, Instance, ModuleClass, ModuleError, Transport, TransportError};
+use sandgate_wire::link::Window;
 use sandgate_wire::{Address, Channel, Control, Create, MemoryChannel, Message};
 
 /// Frames that a channel in memory holds.
@@ -120,7 +122,7 @@ impl Transport for Memory {
         Ok(Arc::new(near))
     }
 
-    fn message(&self, uri: &str) -> Result<Arc<dyn Channel>, TransportError> {
+    fn message(&self, uri: &str, _room: Window) -> Result<Arc<dyn Channel>, TransportError> {
         let _: Address = uri.parse()?;
         let (near, far) = MemoryChannel::pair(CAPACITY);
         self.0.lock().unwrap().messages.push_back(Arc::new(far));

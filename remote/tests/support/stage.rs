@@ -26,11 +26,23 @@ impl Stage {
         stage
     }
 
+    /// The same, with the host link on offer.
+    pub fn linked() -> Self {
+        let journal = Journal::default();
+        let mut stage = Self::offering(Player::class(&journal), true);
+        stage.journal = journal;
+        stage
+    }
+
     /// With another module, which has no journal.
     pub fn with(module: ModuleClass) -> Self {
+        Self::offering(module, false)
+    }
+
+    fn offering(module: ModuleClass, link: bool) -> Self {
         let (memory, journal) = (Memory::default(), Journal::default());
         let configuration = ModuleConfiguration { identifier: "played".into(), module };
-        let proxy = ProxyGateway::over(configuration, Arc::new(memory.clone()));
+        let proxy = ProxyGateway::over(configuration, Arc::new(memory.clone())).offer_link(link);
         let worker = proxy.attach_by_hand().unwrap();
         let control = memory.0.lock().unwrap().controls.pop_front().unwrap();
         Self { proxy, worker, journal, memory, control, message: None }

@@ -11,4 +11,5 @@
 
 mod drops;
 mod kills;
+mod programs;
 mod stream;

@@ -73,7 +73,7 @@ impl Stream {
                     for _ in 0..BURST {
                         let next = sent.load(Ordering::Relaxed) + 1;
                         let size = if next % LARGE == 0 { LARGE_CONTENT } else { CONTENT };
-                        ends.send(&[("number", &next.to_string())], &content[..size]);
+                        ends.send(&[("nth", &next.to_string())], &content[..size]);
                         sent.store(next, Ordering::Relaxed);
                     }
                     thread::sleep(PAUSE);
@@ -123,7 +123,7 @@ fn receive(channel: &Pair, last: &OnceLock<u64>, received: &AtomicU64) -> Arriva
     while last.get() != Some(&arrivals.newest) && arrived.elapsed() < Duration::from_secs(30) {
         let Some(frame) = channel.recv_within(Duration::from_millis(100)) else { continue };
         arrived = Instant::now();
-        let number: u64 = decode(frame).property("number").unwrap().parse().unwrap();
+        let number: u64 = decode(frame).property("nth").unwrap().parse().unwrap();
         if number <= arrivals.newest {
             arrivals.duplicates += 1;
             continue;

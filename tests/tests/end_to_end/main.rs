@@ -21,6 +21,7 @@ mod hostile_gateway;
 mod hostile_host;
 mod java_remote;
 mod launch;
+mod named_module;
 mod native;
 mod repeated_create;
 mod restart;

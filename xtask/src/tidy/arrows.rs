@@ -8,8 +8,17 @@ use serde_json::Value;
 use crate::project::{Project, metadata};
 
 /// Who must not reach whom, by whatever way and for whatever purpose.
-const NEVER_REACHES: [(&str, &[&str], &str); 6] = [
-    ("sandgate-gateway", &["sandgate-host", "wasmtime"], "gateway and host meet in wire alone"),
+const NEVER_REACHES: [(&str, &[&str], &str); 7] = [
+    (
+        "sandgate-attach",
+        &["sandgate-gateway", "sandgate-host", "sandgate-remote", "wasmtime"],
+        "it is what hosts have in common, and knows none of them",
+    ),
+    (
+        "sandgate-gateway",
+        &["sandgate-attach", "sandgate-host", "wasmtime"],
+        "gateway and host meet in wire alone",
+    ),
     ("sandgate-host", &["sandgate-gateway"], "gateway and host meet in wire alone"),
     (
         "sandgate-native",
@@ -24,7 +33,7 @@ const NEVER_REACHES: [(&str, &[&str], &str); 6] = [
     (
         "sandgate-remote",
         &["sandgate-gateway", "sandgate-host", "wasmtime"],
-        "a program that is a module needs wire alone",
+        "a program that is a module needs wire and attach alone",
     ),
     (
         "sandgate-wire",

@@ -9,20 +9,34 @@ const LOADER: &str = "outprocess.loader";
 const ARGS: &str = "module.args";
 /// What V1's own example writes, which V1's program does not read.
 const ARGUMENTS: &str = "module.arguments";
-const NATIVE: &str = "native";
+
+/// How a loader is written, by its type.
+const WHOLE: [&str; 2] = [
+    "write {\"entrypoint\": {\"module.path\": \"./libmodule.so\"}}",
+    "write {\"name\": \"wasm\", \"entrypoint\": {\"module.path\": \"./module.wasm\"}}",
+];
+
+/// A kind of modules, by the type of its loader.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LoaderType {
+    /// Shared libraries. It is meant where no loader is named, as in V1.
+    Native,
+    /// WebAssembly components.
+    Wasm,
+}
 
 /// Which module, and with what.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Arguments {
-    /// The module's library.
-    pub library: String,
+pub struct ModuleArguments {
+    /// The module's file, as it stands there: whether it may be loaded is for the host to say.
+    pub path: String,
     /// The module's own arguments, as JSON text.
     pub arguments: String,
 }
 
 /// Why a module cannot be made of the arguments.
 #[derive(Debug, Error)]
-pub enum ArgumentsError {
+pub enum ModuleArgumentsError {
     /// They are no JSON.
     #[error("the args are not JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -40,35 +54,66 @@ pub enum ArgumentsError {
     Loader(String, &'static str),
 }
 
-impl Arguments {
-    /// Reads the JSON text that came with Create.
-    pub fn read(text: &str) -> Result<Self, ArgumentsError> {
+impl LoaderType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Wasm => "wasm",
+        }
+    }
+
+    /// How an entrypoint of it is written.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Native => "name the module's shared library, as {\"module.path\": \"./libmodule.so\"}",
+            Self::Wasm => "name the module's component, as {\"module.path\": \"./module.wasm\"}",
+        }
+    }
+
+    /// What to do about a loader of another type.
+    fn mend(self, other: Option<&str>) -> &'static str {
+        match (self, other) {
+            (Self::Native, Some("wasm")) => "run the module in wasm-host",
+            (Self::Wasm, Some("native")) => "run the module in native-host, or compile it to a component",
+            (_, Some("java" | "node" | "dotnet")) => {
+                "run the module with V1's remote module library for its language"
+            }
+            (Self::Native, _) => "write `native`, or give the name that type in `outprocess.loaders`",
+            (Self::Wasm, _) => "write `wasm`, or give the name that type in `outprocess.loaders`",
+        }
+    }
+}
+
+impl ModuleArguments {
+    /// Reads the JSON text that came with Create, for a host that runs modules of this type.
+    ///
+    /// # Errors
+    /// What stands there names no module, or one of another type.
+    pub fn read(text: &str, hosts: LoaderType) -> Result<Self, ModuleArgumentsError> {
         let value: Value = serde_json::from_str(text)?;
         let args = object(&value, "args")?;
         for key in args.keys().filter(|key| ![LOADERS, LOADER, ARGS, ARGUMENTS].contains(&key.as_str())) {
             warn!(key, "unknown key in the args; known: {LOADERS}, {LOADER}, {ARGS}");
         }
-        let loader = args.get(LOADER).ok_or_else(|| {
-            missing(LOADER, "write {\"entrypoint\": {\"module.path\": \"./libmodule.so\"}}")
-        })?;
+        let loader = args.get(LOADER).ok_or_else(|| missing(LOADER, WHOLE[hosts as usize]))?;
         let loader = object(loader, LOADER)?;
-        check_loader(loader.get("name"), args.get(LOADERS))?;
-        Ok(Self { library: library(loader)?, arguments: module_arguments(args)?.to_string() })
+        check_loader(hosts, loader.get("name"), args.get(LOADERS))?;
+        Ok(Self { path: path(hosts, loader)?, arguments: module_arguments(args)?.to_string() })
     }
 }
 
-fn library(loader: &Map<String, Value>) -> Result<String, ArgumentsError> {
+fn path(hosts: LoaderType, loader: &Map<String, Value>) -> Result<String, ModuleArgumentsError> {
     const ENTRYPOINT: &str = "outprocess.loader/entrypoint";
     const PATH: &str = "outprocess.loader/entrypoint/module.path";
-    let mend = "name the module's shared library, as {\"module.path\": \"./libmodule.so\"}";
+    let mend = hosts.example();
     let entrypoint = loader.get("entrypoint").ok_or_else(|| missing(ENTRYPOINT, mend))?;
     let path = object(entrypoint, ENTRYPOINT)?.get("module.path").ok_or_else(|| missing(PATH, mend))?;
     Ok(text(path, PATH)?.to_owned())
 }
 
-fn module_arguments(args: &Map<String, Value>) -> Result<&Value, ArgumentsError> {
+fn module_arguments(args: &Map<String, Value>) -> Result<&Value, ModuleArgumentsError> {
     match (args.get(ARGS), args.get(ARGUMENTS)) {
-        (Some(_), Some(_)) => Err(ArgumentsError::Both),
+        (Some(_), Some(_)) => Err(ModuleArgumentsError::Both),
         (Some(args), None) => Ok(args),
         (None, Some(args)) => {
             warn!("`{ARGUMENTS}` is taken as `{ARGS}`, which is the key that V1's programs read");
@@ -78,37 +123,45 @@ fn module_arguments(args: &Map<String, Value>) -> Result<&Value, ArgumentsError>
     }
 }
 
-/// Finds out whether a loader's name, or none, means the native one.
-fn check_loader(name: Option<&Value>, loaders: Option<&Value>) -> Result<(), ArgumentsError> {
+/// Finds out whether a loader's name, or none, means the type that this host runs.
+fn check_loader(
+    hosts: LoaderType,
+    name: Option<&Value>,
+    loaders: Option<&Value>,
+) -> Result<(), ModuleArgumentsError> {
     let named = match loaders {
         Some(Value::Array(entries)) => entries.as_slice(),
-        Some(_) => return Err(ArgumentsError::Type(LOADERS.to_owned(), "an array")),
+        Some(_) => return Err(ModuleArgumentsError::Type(LOADERS.to_owned(), "an array")),
         None => &[],
     };
-    let Some(name) = name else { return Ok(()) };
+    let Some(name) = name else {
+        return match hosts {
+            LoaderType::Native => Ok(()),
+            LoaderType::Wasm => {
+                Err(missing("outprocess.loader/name", "without it `native` is meant; write `wasm`"))
+            }
+        };
+    };
     let name = text(name, "outprocess.loader/name")?;
     let entry = named.iter().find(|entry| entry["name"] == name);
     // A name that is given a type here may be any, also that of another loader.
     let kind = entry.map_or(Some(name), |entry| entry["type"].as_str());
-    let mend = match kind {
-        Some(NATIVE) => return Ok(()),
-        Some("wasm") => "run the module in wasm-host",
-        Some("java" | "node" | "dotnet") => "run the module with V1's remote module library for its language",
-        _ => "write `native`, or give the name that type in `outprocess.loaders`",
-    };
-    Err(ArgumentsError::Loader(name.to_owned(), mend))
+    if kind == Some(hosts.name()) {
+        return Ok(());
+    }
+    Err(ModuleArgumentsError::Loader(name.to_owned(), hosts.mend(kind)))
 }
 
-fn missing(key: &str, mend: &'static str) -> ArgumentsError {
-    ArgumentsError::Missing(key.to_owned(), mend)
+fn missing(key: &str, mend: &'static str) -> ModuleArgumentsError {
+    ModuleArgumentsError::Missing(key.to_owned(), mend)
 }
 
-fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, ArgumentsError> {
-    value.as_object().ok_or_else(|| ArgumentsError::Type(place.to_owned(), "an object"))
+fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>, ModuleArgumentsError> {
+    value.as_object().ok_or_else(|| ModuleArgumentsError::Type(place.to_owned(), "an object"))
 }
 
-fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, ArgumentsError> {
-    value.as_str().ok_or_else(|| ArgumentsError::Type(place.to_owned(), "a string"))
+fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str, ModuleArgumentsError> {
+    value.as_str().ok_or_else(|| ModuleArgumentsError::Type(place.to_owned(), "a string"))
 }
 
 #[cfg(test)]
@@ -125,13 +178,17 @@ mod tests {
         json!({"module.path": "./libx.so"})
     }
 
+    fn read(args: &Value) -> Result<ModuleArguments, ModuleArgumentsError> {
+        ModuleArguments::read(&args.to_string(), LoaderType::Native)
+    }
+
     fn refused(args: &Value) -> String {
-        Arguments::read(&args.to_string()).unwrap_err().to_string()
+        read(args).unwrap_err().to_string()
     }
 
     #[test]
     fn a_module_is_named_with_or_without_its_loader() {
-        let expected = Arguments { library: "./libx.so".into(), arguments: r#"{"b":1,"a":"x"}"#.into() };
+        let expected = ModuleArguments { path: "./libx.so".into(), arguments: r#"{"b":1,"a":"x"}"#.into() };
         let mut own_name = args(&json!({"name": "mine", "entrypoint": entrypoint()}));
         own_name[LOADERS] = json!([{"type": "native", "name": "mine"}]);
         for args in [
@@ -139,14 +196,32 @@ mod tests {
             args(&json!({"entrypoint": entrypoint()})),
             own_name,
         ] {
-            assert_eq!(Arguments::read(&args.to_string()).unwrap(), expected);
+            assert_eq!(read(&args).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_component_needs_the_name_of_its_loader() {
+        let refused = |name: Value| {
+            let mut loader = json!({"entrypoint": entrypoint()});
+            if !name.is_null() {
+                loader["name"] = name;
+            }
+            ModuleArguments::read(&args(&loader).to_string(), LoaderType::Wasm)
+        };
+        assert_eq!(refused(json!("wasm")).unwrap().path, "./libx.so");
+        for (name, mend) in
+            [(json!(null), "`native` is meant"), (json!("native"), "native-host"), (json!("wsm"), "`wasm`")]
+        {
+            let error = refused(name).unwrap_err().to_string();
+            assert!(error.contains(mend), "{error}");
         }
     }
 
     #[test]
     fn the_key_of_v1s_example_is_taken_and_both_are_refused() {
         let mut args = json!({LOADER: {"entrypoint": entrypoint()}, ARGUMENTS: null});
-        assert_eq!(Arguments::read(&args.to_string()).unwrap().arguments, "null");
+        assert_eq!(read(&args).unwrap().arguments, "null");
         args[ARGS] = json!(null);
         assert!(refused(&args).contains("both"), "{}", refused(&args));
     }
@@ -181,6 +256,6 @@ mod tests {
         ] {
             assert!(refused(&args).contains(expected), "{}", refused(&args));
         }
-        assert!(Arguments::read("{").unwrap_err().to_string().contains("not JSON"));
+        assert!(ModuleArguments::read("{", LoaderType::Native).unwrap_err().to_string().contains("not JSON"));
     }
 }

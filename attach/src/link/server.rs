@@ -7,16 +7,12 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{env, fs};
 
 use sandgate_wire::link::{
-    Beats, Features, Greeting, Instance, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
-    carry, greet,
+    Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, Side, Signal, Versions, carry, greet,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
@@ -24,7 +20,9 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::flow::Flow;
+use super::directory::Directory;
+use super::seat::{Account, LinkEvent, Seat, refuse};
+use crate::farewell::{FAREWELL, LOOK};
 
 /// How long a peer that has connected may take to greet.
 const GREETING: Duration = Duration::from_secs(2);
@@ -34,10 +32,6 @@ const SIGNALS: usize = 64;
 const GATEWAYS_MAX: usize = 16;
 /// How often a gateway is told what its modules did, if they did anything.
 const STATISTICS: Duration = Duration::from_secs(1);
-
-/// How the directory of a host's socket begins, and the socket in it.
-const DIRECTORY: &str = "sandgate-host-";
-const SOCKET: &str = "link";
 
 /// The gateway is the one who watches: a host has nothing better to do than to wait for it.
 const NO_BEATS: Beats = Beats { every: Duration::MAX, patience: Duration::MAX };
@@ -51,8 +45,7 @@ pub struct LinkServer {
 struct Shared {
     instance: Instance,
     /// Where gateways connect; none where the one gateway is connected already.
-    address: Option<String>,
-    directory: Option<PathBuf>,
+    directory: Option<Directory>,
     /// The connection that this process was started with is of no use.
     useless: AtomicBool,
     state: Mutex<State>,
@@ -71,49 +64,16 @@ struct Gateway {
     connection: AbortHandle,
 }
 
-/// What is told of a module, and to whom.
-struct Account {
-    flow: Arc<Flow>,
-    lanes: Lanes,
-    epoch: u32,
-    /// The sum of the counters that were told last, or [`NEVER`].
-    told: AtomicU64,
-}
-
-/// Nothing was told yet.
-const NEVER: u64 = u64::MAX;
-
-/// A session's place at the link.
-pub(crate) struct Seat {
-    server: LinkServer,
-    pub(crate) module: u32,
-    pub(crate) events: mpsc::Receiver<LinkEvent>,
-}
-
-/// What a gateway wants of a session.
-pub(crate) enum LinkEvent {
-    Open { lanes: Lanes, epoch: u32 },
-    Start { epoch: u32 },
-    Close { epoch: u32 },
-    Revive { epoch: u32 },
-}
-
 impl LinkServer {
     /// Listens on a socket in a new directory that is for this user alone, below `XDG_RUNTIME_DIR` or the
-    /// temporary directory. It is removed with the server.
+    /// temporary directory. It is removed with the server. Called in a runtime, which serves it from then on.
     ///
     /// # Errors
     /// The directory or the socket cannot be made.
     pub fn listen() -> io::Result<Self> {
-        let base = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|base| base.is_dir());
         let instance = Instance::random();
-        let base = base.unwrap_or_else(env::temp_dir);
-        sweep(&base);
-        let directory = base.join(format!("{DIRECTORY}{instance}"));
-        fs::DirBuilder::new().mode(0o700).create(&directory)?;
-        let path = directory.join(SOCKET);
-        let server = Self::new(instance, Some(path.clone()), Some(directory));
-        let listener = UnixListener::bind(&path)?;
+        let (listener, directory) = Directory::listen(&instance)?;
+        let server = Self::new(instance, Some(directory));
         tokio::spawn(server.clone().accept(listener));
         tokio::spawn(server.clone().tell_statistics());
         Ok(server)
@@ -122,8 +82,9 @@ impl LinkServer {
     /// Serves the one connection that this process was started with. The future ends with the connection,
     /// once a gateway has greeted on it, however late. If that never comes about, because the gateway speaks
     /// other versions or none, the future never ends, no link is offered, and V1's channels serve it.
+    /// Called in a runtime.
     pub fn inherit(stream: UnixStream) -> (Self, impl Future<Output = ()>) {
-        let server = Self::new(Instance::random(), None, None);
+        let server = Self::new(Instance::random(), None);
         tokio::spawn(server.clone().tell_statistics());
         let serving = server.clone();
         (server, async move {
@@ -135,10 +96,9 @@ impl LinkServer {
         })
     }
 
-    fn new(instance: Instance, path: Option<PathBuf>, directory: Option<PathBuf>) -> Self {
-        let address = path.map(|path| path.to_string_lossy().into_owned());
+    fn new(instance: Instance, directory: Option<Directory>) -> Self {
         let (useless, state) = (AtomicBool::new(false), Mutex::default());
-        Self { shared: Arc::new(Shared { instance, address, directory, useless, state }) }
+        Self { shared: Arc::new(Shared { instance, directory, useless, state }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,12 +107,58 @@ impl LinkServer {
     }
 
     /// Gives a session its number.
-    pub(crate) fn register(&self) -> Seat {
+    #[must_use]
+    pub fn register(&self) -> Seat {
         let (sender, events) = mpsc::channel(SIGNALS);
         let mut state = self.lock();
-        let module = u32::try_from(state.seats.len()).unwrap_or(u32::MAX);
-        state.seats.push(sender);
-        Seat { server: self.clone(), module, events }
+        // One that was given back is as good as a new one: epochs tell the modules apart.
+        let free = state.seats.iter().position(mpsc::Sender::is_closed).unwrap_or(state.seats.len());
+        match state.seats.get_mut(free) {
+            Some(seat) => *seat = sender,
+            None => state.seats.push(sender),
+        }
+        let module = u32::try_from(free).unwrap_or(u32::MAX);
+        Seat::new(self.clone(), module, events)
+    }
+
+    /// Takes leave of the gateways that are connected: what can be sent still leaves, for a bounded time.
+    pub async fn finish(&self) {
+        let gateways: Vec<_> = {
+            let state = self.lock();
+            let connected = state.gateways.values().filter(|gateway| !gateway.connection.is_finished());
+            connected.map(|gateway| (gateway.lanes.clone(), gateway.connection.clone())).collect()
+        };
+        for (lanes, _) in &gateways {
+            // A gateway for which too much waits sees the connection end.
+            let _ = lanes.signal(Signal::Bye { reason: "the program ends".into() });
+        }
+        let gone = async {
+            while gateways.iter().any(|(_, connection)| !connection.is_finished()) {
+                sleep(LOOK).await;
+            }
+        };
+        let _ = timeout(FAREWELL, gone).await;
+    }
+
+    /// What a Reply says of the link to one who asks for this module; nothing, if it is of no use.
+    pub(super) fn offer(&self, module: u32) -> Option<Offer> {
+        let Shared { instance, directory, useless, .. } = &*self.shared;
+        let offer = Offer {
+            versions: Versions::OURS,
+            features: Features::OURS,
+            host: *instance,
+            module,
+            address: directory.as_ref().map(Directory::address),
+        };
+        (!useless.load(Ordering::Relaxed)).then_some(offer)
+    }
+
+    pub(super) fn open_account(&self, module: u32, account: Account) {
+        self.lock().accounts.insert(module, Arc::new(account));
+    }
+
+    pub(super) fn close_account(&self, module: u32) -> Option<Arc<Account>> {
+        self.lock().accounts.remove(&module)
     }
 
     async fn accept(self, listener: UnixListener) {
@@ -279,88 +285,6 @@ impl Gateway {
     }
 }
 
-impl Account {
-    fn tell(&self, module: u32) {
-        let LinkStatistics { unknown, strays, .. } = self.lanes.statistics();
-        let sum = self.flow.sum().wrapping_add(unknown).wrapping_add(strays);
-        if sum == self.told.load(Ordering::Relaxed) {
-            return;
-        }
-        // Those of the link are all modules'.
-        let counts = self.flow.counts().chain([("link_unknown", unknown), ("link_strays", strays)]);
-        let json = serde_json::Value::from_iter(counts).to_string();
-        let signal = Signal::Statistics { module, epoch: self.epoch, json };
-        // Said with the next tick, when there was no room.
-        if self.lanes.signal(signal).is_ok() {
-            self.told.store(sum, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Seat {
-    /// What a Reply says of the link, if there is one.
-    pub(crate) fn offer(&self) -> Option<Offer> {
-        let Shared { instance, address, useless, .. } = &*self.server.shared;
-        let offer = Offer {
-            versions: Versions::OURS,
-            features: Features::OURS,
-            host: *instance,
-            module: self.module,
-            address: address.clone(),
-        };
-        (!useless.load(Ordering::Relaxed)).then_some(offer)
-    }
-
-    /// Has the gateway told what the module does.
-    pub(crate) fn open_account(&self, flow: Arc<Flow>, lanes: Lanes, epoch: u32) {
-        let account = Account { flow, lanes, epoch, told: AtomicU64::new(NEVER) };
-        self.server.lock().accounts.insert(self.module, Arc::new(account));
-    }
-
-    /// Tells a last time.
-    pub(crate) fn close_account(&self) {
-        let account = self.server.lock().accounts.remove(&self.module);
-        if let Some(account) = account {
-            account.tell(self.module);
-        }
-    }
-}
-
-/// Says that a lane is not to be had.
-pub(crate) fn refuse(lanes: &Lanes, module: u32, epoch: u32, reason: &str) {
-    // A gateway that does not read learns it by waiting in vain.
-    let _ = lanes.signal(Signal::Refused { module, epoch, reason: reason.to_owned() });
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if let Some(directory) = &self.directory {
-            remove(directory);
-        }
-    }
-}
-
-fn remove(directory: &Path) {
-    // What cannot be removed is an empty directory that nobody else can use.
-    let _ = fs::remove_file(directory.join(SOCKET));
-    let _ = fs::remove_dir(directory);
-}
-
-/// Removes what hosts have left behind that were killed: sockets that nobody listens on.
-fn sweep(base: &Path) {
-    let Ok(entries) = fs::read_dir(base) else { return };
-    for entry in entries.flatten() {
-        let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(DIRECTORY));
-        let dead = |path: &Path| {
-            let tried = std::os::unix::net::UnixStream::connect(path.join(SOCKET));
-            tried.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-        };
-        if named && dead(&entry.path()) {
-            remove(&entry.path());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
@@ -370,6 +294,7 @@ mod tests {
     use tokio::task::{JoinHandle, yield_now};
 
     use super::*;
+    use crate::Figures;
 
     const OTHERS: Versions = Versions { oldest: 2, newest: 3 };
 
@@ -421,6 +346,15 @@ mod tests {
         serving.await.unwrap();
     }
 
+    /// A module that has done nothing.
+    struct Idle;
+
+    impl Figures for Idle {
+        fn figures(&self) -> Vec<(&'static str, u64)> {
+            vec![("received", 0)]
+        }
+    }
+
     /// Looks, when it is called, whether the server is locked.
     struct Looking {
         server: LinkServer,
@@ -438,7 +372,7 @@ mod tests {
 
     #[tokio::test]
     async fn statistics_wake_nobody_under_the_lock() {
-        let server = LinkServer::new(Instance::random(), None, None);
+        let server = LinkServer::new(Instance::random(), None);
         let (lanes, (ours, mut theirs)) = (Lanes::new(), UnixStream::pair().unwrap());
         let agreed =
             sandgate_wire::link::Agreed { version: 1, features: Features::OURS, peer: Instance([1; 16]) };
@@ -447,7 +381,7 @@ mod tests {
         let looking = Arc::new(Looking { server: server.clone(), woken: 0.into(), locked: 0.into() });
         let waker = Waker::from(looking.clone());
         let seat = server.register();
-        seat.open_account(Arc::default(), lanes.clone(), 1);
+        seat.open_account(Arc::new(Idle), lanes.clone(), 1);
         let mut poll = || carrying.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
         // The writer waits for something to do.
         assert!(poll());

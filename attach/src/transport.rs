@@ -1,17 +1,18 @@
-//! Where a session's channels come from.
+//! Where a session's channels come from: sockets, or in tests what stands for them.
 
 use std::sync::Arc;
 
 use sandgate_wire::channel::{PairError, PairOptions};
 use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
 use sandgate_wire::link::Window;
-use sandgate_wire::{Address, AddressError, Channel, PairChannel};
+use sandgate_wire::{AddressError, Channel, PairChannel};
 use thiserror::Error;
 
-/// Control messages that may wait: a gateway repeats itself every second while a module compiles.
+/// Control messages that may wait: a gateway repeats itself every second while a module is being
+/// created.
 const CONTROL_CAPACITY: usize = 256;
 
-/// Opens channels; in tests, in memory.
+/// Opens channels: sockets, or in tests what stands for them.
 pub trait Transport: Send + Sync + 'static {
     /// The control channel. Asked for again when the last one must not be used any more.
     ///
@@ -39,24 +40,24 @@ pub enum TransportError {
     Pair(#[from] PairError),
 }
 
-/// V1's sockets: the host binds both.
+/// V1's sockets: the host's side binds both.
 #[derive(Clone, Debug)]
 pub struct PairTransport {
-    control: Address,
+    control: String,
 }
 
 impl PairTransport {
-    /// Binds the control channel to this address, when asked to.
+    /// Binds the control channel to this id, when asked to.
     #[must_use]
-    pub fn new(control: Address) -> Self {
-        Self { control }
+    pub fn new(control: impl Into<String>) -> Self {
+        Self { control: control.into() }
     }
 }
 
 impl Transport for PairTransport {
     fn control(&self) -> Result<Arc<dyn Channel>, TransportError> {
         let options = PairOptions { frame_max: CONTROL_MAX, capacity: CONTROL_CAPACITY };
-        Ok(Arc::new(PairChannel::listen(&self.control, options)?))
+        Ok(Arc::new(PairChannel::listen(&self.control.parse()?, options)?))
     }
 
     fn message(&self, uri: &str, room: Window) -> Result<Arc<dyn Channel>, TransportError> {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 /// A module's way to its gateway. Cloning shares it.
 #[derive(Clone)]
-pub(crate) enum Port {
+pub enum Port {
     /// To a V1 gateway: what one side has handed over is out of its hands.
     Pair {
         /// The message channel.
@@ -28,30 +28,32 @@ pub(crate) enum Port {
 
 /// A message as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Incoming {
-    pub(crate) frame: Bytes,
+pub struct Incoming {
+    /// Its encoded bytes, which nobody has checked yet.
+    pub frame: Bytes,
     /// What to settle, on a lane.
-    pub(crate) sequence: Option<u64>,
+    pub sequence: Option<u64>,
     /// Who published it, where the channel tells.
-    pub(crate) source: Option<Arc<str>>,
+    pub source: Option<Arc<str>>,
     /// 1 for the first delivery.
-    pub(crate) attempt: u32,
+    pub attempt: u32,
     /// How often it may end its module before it is given up; none on a channel that cannot take it back.
-    pub(crate) redelivery_max: Option<u8>,
+    pub redelivery_max: Option<u8>,
 }
 
 impl Port {
-    pub(crate) fn pair(channel: Arc<dyn Channel>) -> Self {
+    /// By V1's message channel.
+    pub fn pair(channel: Arc<dyn Channel>) -> Self {
         Self::Pair { peer: channel.peer(), channel, segments: None }
     }
 
-    /// V1's message channel, and a lane for segments alone.
-    pub(crate) fn pair_with_segments(channel: Arc<dyn Channel>, segments: Option<Lane>) -> Self {
+    /// By V1's message channel, with a lane for segments alone.
+    pub fn pair_with_segments(channel: Arc<dyn Channel>, segments: Option<Lane>) -> Self {
         Self::Pair { peer: channel.peer(), channel, segments }
     }
 
     /// The lane by which the gateway is asked for segments, if there is one.
-    pub(crate) fn segments(&self) -> Option<&Lane> {
+    pub fn segments(&self) -> Option<&Lane> {
         match self {
             Self::Pair { segments, .. } => segments.as_ref(),
             Self::Link(lane) => Some(lane),
@@ -59,7 +61,10 @@ impl Port {
     }
 
     /// The next message.
-    pub(crate) fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Incoming, Closed>> {
+    ///
+    /// # Errors
+    /// The channel is closed and has nothing more to say.
+    pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Incoming, Closed>> {
         let lane = match self {
             Self::Pair { channel, .. } => {
                 return channel.poll_recv(context).map_ok(|frame| Incoming {
@@ -95,14 +100,17 @@ impl Port {
     }
 
     /// Says that a message is done with. On a lane this goes out behind everything that was published before.
-    pub(crate) fn settle(&self, incoming: &Incoming) {
+    pub fn settle(&self, incoming: &Incoming) {
         if let (Self::Link(lane), Some(sequence)) = (self, incoming.sequence) {
             lane.settle(sequence);
         }
     }
 
-    /// Hands an encoded message over.
-    pub(crate) fn try_send(&self, frame: Bytes) -> Result<(), SendError> {
+    /// Hands an encoded message over. On a lane it is kept until the gateway has it in its sinks' inboxes.
+    ///
+    /// # Errors
+    /// There is no room: here it is back. Or the channel is closed.
+    pub fn try_send(&self, frame: Bytes) -> Result<(), SendError> {
         match self {
             Self::Pair { channel, .. } => channel.try_send(frame),
             Self::Link(lane) => match lane.try_send(Parcel::message(frame)) {
@@ -114,16 +122,20 @@ impl Port {
         }
     }
 
-    pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    /// Waits for room. Each port remembers one waker.
+    ///
+    /// # Errors
+    /// The channel is closed.
+    pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         match self {
             Self::Pair { channel, .. } => channel.poll_ready(context),
             Self::Link(lane) => lane.poll_ready(context).map_err(|_| Closed),
         }
     }
 
-    /// There was a gateway, and it has gone for good. One that has not come yet is waited for: it may
+    /// Whether there was a gateway, and it has gone for good. One that has not come yet is waited for: it may
     /// connect to the message channel a little after it has sent Start. A lane outlives its connection.
-    pub(crate) fn is_abandoned(&self) -> bool {
+    pub fn is_abandoned(&self) -> bool {
         match self {
             Self::Pair { peer, .. } => {
                 let peer = *peer.borrow();

@@ -2,17 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+/// How often a repeated complaint is repeated in the log.
 const REPEAT: Duration = Duration::from_secs(1);
 
+/// Decides which of many like complaints are told.
 #[derive(Debug, Default)]
-pub(crate) struct Burst {
+pub struct Burst {
     last: Option<Instant>,
     silent: u64,
 }
 
 impl Burst {
     /// Whether to speak now, and of how many occurrences, this one included.
-    pub(crate) fn note(&mut self) -> Option<u64> {
+    pub fn note(&mut self) -> Option<u64> {
         self.silent += 1;
         let now = Instant::now();
         if self.last.is_some_and(|last| now.duration_since(last) < REPEAT) {

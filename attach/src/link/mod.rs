@@ -1,0 +1,10 @@
+//! The host's end of the host link.
+
+mod directory;
+mod linked;
+mod seat;
+mod server;
+
+pub use linked::{Linked, left_over};
+pub use seat::{Figures, LinkEvent, Seat, refuse};
+pub use server::LinkServer;
