@@ -4,22 +4,32 @@
 //! [`Lanes`] are those of one link. [`greet`] and [`carry`] serve one connection after another below them. How
 //! the two processes find each other is told by an [`Offer`]. The protocol is described in `docs/host-link.md`.
 
+#![cfg_attr(not(unix), allow(dead_code, reason = "what connections and lanes use of the codecs"))]
+
+mod beats;
+#[cfg(unix)]
 mod connection;
 mod error;
 pub mod frame;
 mod hello;
+#[cfg(unix)]
 mod lane;
+#[cfg(unix)]
 mod lanes;
 mod negotiation;
 mod offer;
 mod parcel;
 mod signal;
 
-pub use connection::{Beats, Side, carry, greet};
+pub use beats::Beats;
+#[cfg(unix)]
+pub use connection::{Side, carry, greet};
 pub use error::{LinkError, Violation};
 pub use frame::{Frame, PAYLOAD_MAX};
 pub use hello::{Agreed, Greeting};
+#[cfg(unix)]
 pub use lane::{Arrival, Closed, Lane, LaneSendError, LaneStatistics, Unsettled};
+#[cfg(unix)]
 pub use lanes::{Lanes, LinkStatistics, SignalError};
 pub use negotiation::{Features, Instance, Versions};
 pub use offer::Offer;

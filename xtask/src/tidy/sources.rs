@@ -42,11 +42,12 @@ const UNSAFE_FILES: [&str; 14] = [
 const SAYS_UNSAFE: &str = "#![allow(unsafe_code";
 
 /// The files whose code runs in no particular process and must not know how bytes travel.
-const CODECS: [&str; 12] = [
+const CODECS: [&str; 13] = [
     "address",
     "control",
     "error",
     "limits",
+    "link/beats",
     "link/frame",
     "link/hello",
     "link/negotiation",
