@@ -7,18 +7,26 @@
 //! [`Native`](native::Native) ones of shared libraries, and the [`Proxy`](outprocess::Proxy) that stands for a
 //! module in another process.
 
+//!
+//! What runs modules in other processes and libraries is for Unix alone. Elsewhere the configuration can be read,
+//! with all that it names.
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(unix)]
 pub mod admin;
 pub mod broker;
 pub mod builtin;
 mod burst;
 pub mod config;
 pub mod dead_letters;
+#[cfg(unix)]
 pub mod gateway;
 pub mod module;
+#[cfg(unix)]
 pub mod native;
+#[cfg(unix)]
 pub mod outprocess;
 mod runtime;
 pub mod segments;

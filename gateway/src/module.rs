@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Inbox, Publisher};
 use crate::dead_letters::DeadLetters;
+#[cfg(unix)]
 use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 
@@ -22,6 +23,7 @@ pub struct Context {
     /// Takes the messages that killed the module too often.
     pub dead_letters: DeadLetters,
     /// The shared memory segments that the module may have.
+    #[cfg(unix)]
     pub segments: ModuleSegments,
     /// Where the module says what it is doing, and is told to go on after a quarantine.
     pub status: ModuleStatus,

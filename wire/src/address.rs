@@ -117,6 +117,13 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_pipes_are_addresses() {
+        for name in [r"\\.\pipe\outprocess_module_control", "//./pipe/outprocess_module_control"] {
+            assert_eq!(name.parse::<Address>().unwrap().as_str(), format!("ipc://{name}"));
+        }
+    }
+
+    #[test]
     fn schemes_are_kept() {
         for text in ["tcp://127.0.0.1:4000", "tcp://[::1]:4000", "ipc:///tmp/x"] {
             assert_eq!(text.parse::<Address>().unwrap().as_str(), text);

@@ -5,12 +5,15 @@
 //! nng for V1 peers, [`MemoryChannel`] within a process, for tests. The host [`link`] is what two Sandgate
 //! processes use once each knows that the other is one; shared memory [`segments`] go over it by descriptor.
 //!
+//! What carries bytes (channels, and the link's connections and lanes) is for Unix alone; the codecs are not.
+//!
 //! Layouts and numbers are those of the Azure IoT Edge V1 gateway and its module hosts, recorded from
 //! the running programs (see `tests/golden`).
 
 #![forbid(unsafe_code)]
 
 mod address;
+#[cfg(unix)]
 pub mod channel;
 mod control;
 mod error;
@@ -21,6 +24,7 @@ mod reader;
 pub mod segments;
 
 pub use address::{Address, AddressError};
+#[cfg(unix)]
 pub use channel::{Channel, MemoryChannel, PairChannel};
 pub use control::{Control, Create, Reply, Status};
 pub use error::{DecodeError, EncodeError};

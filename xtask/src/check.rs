@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::tools::works;
-use crate::{binaries, demo, guests, java, tidy, tools};
+use crate::{binaries, demo, guests, java, tidy, tools, windows};
 
 /// Long enough for messages before and after the host is ended, on a slow machine too.
 const DEMO_SECONDS: u64 = 20;
@@ -21,6 +21,7 @@ pub fn run(project: &Project, progress: &mut Progress) -> Result<()> {
     check_formatting(project, progress)?;
     check_guests(project, progress)?;
     java::check(project, progress)?;
+    windows::check(project, progress)?;
     check_programs(project, &tools, progress)?;
     try_out(project, progress)?;
     check_licences(project, progress)?;

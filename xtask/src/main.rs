@@ -14,6 +14,7 @@ mod progress;
 mod project;
 mod tidy;
 mod tools;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,7 @@
 //! V1's log file: one JSON array that is whole after every append, by writing over its last bracket.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use base64::Engine;
@@ -29,11 +28,14 @@ impl Storage for File {
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        self.read_exact_at(bytes, offset)
+        let mut file = self;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(bytes)
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.write_all_at(bytes, offset)
+        self.seek(SeekFrom::Start(offset))?;
+        self.write_all(bytes)
     }
 
     fn truncate(&mut self, size: u64) -> io::Result<()> {

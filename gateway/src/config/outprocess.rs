@@ -12,7 +12,6 @@ use sandgate_wire::{Address, Control, Create};
 use super::fault::suggestion;
 use super::reader::{LONGEST, Node, Object};
 use super::{ChannelKind, HostLinkConfig, LaunchConfig, OutprocessConfig, RestartConfig};
-use crate::outprocess::MADE_UP_NAME_LENGTH;
 
 const RETRY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(3);
@@ -124,6 +123,9 @@ fn read_address(node: &Node<'_>, addresses: &mut Addresses) -> Option<Address> {
         }
     }
 }
+
+/// How many bytes the name of a made-up socket has (`outprocess/attach.rs`).
+const MADE_UP_NAME_LENGTH: usize = "sandgate-".len() + 36 + ".message".len();
 
 /// Without `message.id` the message channel gets a socket in this machine's temporary directory.
 fn check_made_up_address(node: &Node<'_>, control: &Address) {

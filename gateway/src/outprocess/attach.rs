@@ -22,8 +22,6 @@ use super::connector::Connector;
 use crate::burst::Burst;
 use crate::config::OutprocessConfig;
 
-/// How many bytes the name of a made-up socket has.
-pub(crate) const MADE_UP_NAME_LENGTH: usize = "sandgate-".len() + 36 + ".message".len();
 /// Frames that each direction of a message channel holds. What is there when the host dies is lost.
 const MESSAGE_CAPACITY: usize = 256;
 const CONTROL_CAPACITY: usize = 16;

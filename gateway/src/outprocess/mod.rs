@@ -35,8 +35,6 @@ pub use launcher::{Launch, LaunchState, Launcher};
 pub use links::Links;
 pub use proxy::Proxy;
 
-pub(crate) use attach::MADE_UP_NAME_LENGTH;
-
 #[cfg(test)]
 mod link_tests;
 #[cfg(test)]

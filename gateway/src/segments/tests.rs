@@ -1,6 +1,7 @@
-use sandgate_wire::segments::{SegmentAuthority, SegmentError, Token};
+use sandgate_wire::segments::{Grant, SegmentAuthority, SegmentError, Token};
 
 use super::*;
+use crate::status::ModuleStatus;
 
 fn rights(pools: &[&str]) -> SegmentRights {
     let pools = pools.iter().map(|pool| (*pool).to_owned()).collect();

@@ -46,11 +46,12 @@ const UNSAFE_FILES: [&str; 17] = [
 const SAYS_UNSAFE: &str = "#![allow(unsafe_code";
 
 /// The files whose code runs in no particular process and must not know how bytes travel.
-const CODECS: [&str; 13] = [
+const CODECS: [&str; 14] = [
     "address",
     "control",
     "error",
     "limits",
+    "link/beats",
     "link/frame",
     "link/hello",
     "link/negotiation",

@@ -17,14 +17,13 @@ use tokio::time::timeout;
 
 use super::frame::{Frame, HEADER_SIZE, Header, Kind, Payload};
 use super::lanes::Shared;
-use super::{Agreed, Features, Greeting, Lanes, LinkError, Signal, Violation};
+use super::{Agreed, Beats, Features, Greeting, Lanes, LinkError, Signal, Violation};
 use descriptors::Source;
 use pulse::Pulse;
 use reader::Reader;
 use writer::Writer;
 
 pub(super) use batch::Batch;
-pub use pulse::Beats;
 
 /// The time to say Bye to a peer that breaks the rules.
 const FAREWELL: Duration = Duration::from_millis(100);

@@ -6,17 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::link::LinkError;
-
-/// How often a gateway asks its host for a sign of life, and how long it waits for one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Beats {
-    /// The time between two questions.
-    pub every: Duration,
-    /// When nothing at all has arrived for so long, the connection is over. At least twice `every`, so that a
-    /// host which answers is not given up.
-    pub patience: Duration,
-}
+use crate::link::{Beats, LinkError};
 
 /// What a connection's reader, writer and clock tell each other. They are one task, which polls the writer
 /// last: what the others put here goes out in the same turn, and nobody needs to be woken.
