@@ -204,6 +204,8 @@ fn pool() -> PoolingAllocationConfig {
         .total_core_instances(POOL_INSTANCES * 4)
         .total_memories(POOL_INSTANCES)
         .total_tables(POOL_INSTANCES * 2)
+        // Guests run on the workers' own stacks. Each of these would cost the start of every host a system call.
+        .total_stacks(0)
         .table_elements(TABLE_ELEMENTS)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)

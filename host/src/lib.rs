@@ -5,7 +5,7 @@
 //! asynchronous; guests are called synchronously, and nothing that a guest does runs on a thread that
 //! serves anything else.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod actor;
 mod bindings;
@@ -24,6 +24,7 @@ mod limits;
 mod link;
 mod module;
 mod outlet;
+mod policy;
 mod port;
 mod precedence;
 mod replay;

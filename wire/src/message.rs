@@ -53,8 +53,9 @@ impl Message {
         if properties.len() > PROPERTIES_MAX {
             return Err(EncodeError::TooManyProperties(properties.len()));
         }
-        if let Some(key) = repeated(properties.iter().map(|(key, _)| key.as_ref())) {
-            return Err(EncodeError::DuplicateKey(key.to_owned()));
+        let mut keys = Keys::new(properties.len());
+        if let Some((key, _)) = properties.iter().find(|(key, _)| !keys.insert(key.as_ref())) {
+            return Err(EncodeError::DuplicateKey(key.as_ref().to_owned()));
         }
         let mut frame = BytesMut::with_capacity(total);
         frame.put_u16(MAGIC);
@@ -97,14 +98,12 @@ impl Message {
         if count as usize > PROPERTIES_MAX {
             return Err(DecodeError::TooManyProperties(count));
         }
-        let start = reader.position();
+        let mut keys = Keys::new(count as usize);
         for _ in 0..count {
-            reader.text("property key")?;
+            if !keys.insert(reader.text("property key")?) {
+                return Err(DecodeError::DuplicateKey);
+            }
             reader.text("property value")?;
-        }
-        let properties = Properties { reader: Reader::new(&frame[start..]), left: count };
-        if repeated(properties.map(|(key, _)| key)).is_some() {
-            return Err(DecodeError::DuplicateKey);
         }
         let size = reader.u32("content size")? as usize;
         let content = reader.position() as u32;
@@ -170,20 +169,31 @@ impl<'a> Iterator for Properties<'a> {
 
 impl ExactSizeIterator for Properties<'_> {}
 
-/// The first key that appears twice. Linear in the number of keys when there are many of them, so
-/// that a hostile message cannot buy quadratic work.
-fn repeated<'a>(keys: impl ExactSizeIterator<Item = &'a str>) -> Option<&'a str> {
-    if keys.len() <= FEW_KEYS {
-        let mut seen = [""; FEW_KEYS];
-        for (index, key) in keys.enumerate() {
-            if seen[..index].contains(&key) {
-                return Some(key);
-            }
-            seen[index] = key;
+/// The keys of one message so far. Linear in their number when there are many of them, so that a hostile message cannot
+/// buy quadratic work.
+struct Keys<'a> {
+    few: [&'a str; FEW_KEYS],
+    count: usize,
+    many: HashSet<&'a str>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(expected: usize) -> Self {
+        let many = if expected > FEW_KEYS { HashSet::with_capacity(expected) } else { HashSet::new() };
+        Self { few: [""; FEW_KEYS], count: 0, many }
+    }
+
+    /// False: it is there already.
+    fn insert(&mut self, key: &'a str) -> bool {
+        if self.many.capacity() > 0 {
+            return self.many.insert(key);
         }
-        None
-    } else {
-        let mut seen = HashSet::with_capacity(keys.len());
-        keys.into_iter().find(|key| !seen.insert(*key))
+        let is_new = !self.few[..self.count].contains(&key);
+        // There are no more than were expected.
+        if let Some(place) = self.few.get_mut(self.count).filter(|_| is_new) {
+            *place = key;
+            self.count += 1;
+        }
+        is_new
     }
 }

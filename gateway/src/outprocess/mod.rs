@@ -25,6 +25,7 @@ mod over_link;
 mod over_pair;
 mod presence;
 mod proxy;
+mod quantum;
 mod segments_place;
 mod suspects;
 mod tally;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tracing::{error, warn};
 
 use super::backlog::{Backlog, Entry, InHand};
+use super::quantum::Quantum;
 use super::suspects::Turn;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
@@ -21,9 +22,6 @@ use crate::dead_letters::DeadLetters;
 
 /// Messages that are taken from the inbox at a time.
 const BATCH: usize = 64;
-/// What a host has sent is handled in turns of so much, so that one that sends without end delays the others' messages
-/// by some microseconds only.
-pub(super) const TURN: u32 = 16;
 
 /// Carries messages from the inbox to the lane until the inbox is closed and everything is settled.
 pub(super) async fn outbound(
@@ -145,7 +143,7 @@ struct Bursts {
 impl Inbound<'_> {
     /// Ends when the lane is closed or, after [`Inbound::finish`], empty.
     pub(super) async fn run(&self) {
-        let (mut bursts, mut left) = (Bursts::default(), TURN);
+        let (mut bursts, mut quantum) = (Bursts::default(), Quantum::new());
         let next = || {
             poll_fn(|context| match self.lane.poll_recv(context) {
                 Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
@@ -153,10 +151,12 @@ impl Inbound<'_> {
             })
         };
         while let Ok(arrival) = next().await {
+            let bytes = match &arrival {
+                Arrival::Parcel { parcel, .. } => parcel.body.len(),
+                Arrival::Settled(_) => 0,
+            };
             self.handle(arrival, &mut bursts).await;
-            left -= 1;
-            if left == 0 {
-                left = TURN;
+            if quantum.spend(bytes) {
                 tokio::task::yield_now().await;
             }
         }

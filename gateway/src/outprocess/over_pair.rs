@@ -11,7 +11,7 @@ use sandgate_wire::{Channel, Message};
 use tracing::warn;
 
 use super::backlog::Backlog;
-use super::over_link::TURN;
+use super::quantum::Quantum;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 
@@ -63,7 +63,7 @@ pub(super) struct Inbound {
 impl Inbound {
     /// Publishes what the host sends until the channel is closed or, after [`Inbound::finish`], empty.
     pub(super) async fn run(&self, channel: &dyn Channel, publisher: &Publisher) {
-        let (mut burst, mut left) = (Burst::default(), TURN);
+        let (mut burst, mut quantum) = (Burst::default(), Quantum::new());
         let next = || {
             poll_fn(|context| match channel.poll_recv(context) {
                 Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
@@ -71,6 +71,7 @@ impl Inbound {
             })
         };
         while let Ok(frame) = next().await {
+            let bytes = frame.len();
             match Message::decode(frame) {
                 Ok(message) => publisher.publish(message).await,
                 Err(error) => {
@@ -83,9 +84,7 @@ impl Inbound {
                 }
             }
             self.handled.fetch_add(1, Ordering::Relaxed);
-            left -= 1;
-            if left == 0 {
-                left = TURN;
+            if quantum.spend(bytes) {
                 tokio::task::yield_now().await;
             }
         }

@@ -55,13 +55,12 @@ impl Actor {
         }
     }
 
-    /// Replaces an instance that works. Its last call may fail without harm: all its messages are settled.
+    /// Replaces an instance that works. Should its last call fail, no message is lost by it, for all are settled; it is a
+    /// failure all the same, so that a module which fails each time is not created anew without a pause.
     pub(super) fn recycle(&mut self) -> Result<(), Failure> {
         self.blueprint.flow.recycled.add();
         tracing::debug!(module = &*self.blueprint.label, "recycled");
-        if let Some(Err(failure)) = self.instance.as_mut().map(Instance::destroy) {
-            self.tell(failure);
-        }
+        self.instance.as_mut().map_or(Ok(()), Instance::destroy)?;
         self.forget_instance();
         self.replace()
     }
