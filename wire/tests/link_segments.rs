@@ -296,7 +296,7 @@ async fn descriptors_from_a_host_are_closed_and_change_nothing() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     for sequence in 1..=3 {
         let frame = Frame::Parcel { module: MODULE, epoch: EPOCH, sequence, parcel: parcel(sequence, 8) };
-        send_with(&peer.stream, &frame, &vec![writer.as_fd(); 20]).await;
+        send_with(&peer.stream, &frame, &[writer.as_fd(); 20]).await;
     }
     for sequence in 1..=3 {
         peer.send(about(SegmentFrame::Close { request: 1 })).await;

@@ -47,10 +47,9 @@ impl HostSegment for Guest {
         }
         // No more than the segment has; and what the module may not hold the host does not hold for it.
         self.ledger.begin_copy(length)?;
-        let mut bytes = vec![0; length as usize];
-        let read = memory.read(offset, &mut bytes);
+        let read = memory.read_to_vec(offset, length);
         self.ledger.end_copy(length);
-        Ok(read.map(|()| bytes).map_err(error))
+        Ok(read.map_err(error))
     }
 
     fn drop(&mut self, segment: Resource<Segment>) -> Result<()> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use c::Compiler;
 
 #[path = "../../../native/tests/support/mod.rs"]
-mod c;
+pub(crate) mod c;
 
 fn fixture(compiler: &Compiler) -> String {
     compiler.shared("fixture.so", &["fixture.c"], &["-g"]).to_str().unwrap().to_owned()

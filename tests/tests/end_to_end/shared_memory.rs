@@ -16,10 +16,7 @@ use sandgate_wire::{Control, Message, Status};
 use serde_json::{Value, json};
 
 use crate::documents::{SHARED_MEMORY, checkout, shell};
-use c::Compiler;
-
-#[path = "../../../native/tests/support/mod.rs"]
-mod c;
+use crate::native::c::Compiler;
 
 /// What `/proc/PID/fd` shows of a segment.
 const LABEL: &str = "memfd:sandgate-segment";

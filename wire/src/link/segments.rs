@@ -103,7 +103,7 @@ impl SegmentFrame {
         match self {
             Self::Create { size, pool, .. } => {
                 payload.put_u64(*size);
-                payload.put_slice(pool[..pool.floor_char_boundary(POOL_FITS)].as_bytes());
+                payload.put_slice(&pool.as_bytes()[..pool.floor_char_boundary(POOL_FITS)]);
             }
             Self::Open { token, .. } => payload.put_slice(&token.0),
             Self::Close { .. } => {}

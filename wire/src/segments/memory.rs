@@ -9,10 +9,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
     memfd_create,
 };
+use rustix::io::{Errno, pread};
 
 use super::SegmentError;
 
@@ -69,6 +71,27 @@ impl Memory {
         self.file.read_exact_at(buffer, offset).map_err(|_| SegmentError::OutOfMemory)
     }
 
+    /// So many bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`SegmentError::OutOfRange`], before anything is allocated; [`SegmentError::OutOfMemory`].
+    pub fn read_to_vec(&self, offset: u64, length: u64) -> Result<Vec<u8>, SegmentError> {
+        self.check(offset, length)?;
+        let length = usize::try_from(length).map_err(|_| SegmentError::OutOfMemory)?;
+        // Not filled with zeros before: that would be another pass over all of it.
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = offset + bytes.len() as u64;
+            match pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(SegmentError::OutOfMemory),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return Err(SegmentError::OutOfMemory),
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
     /// Writes the bytes from `offset` on.
     ///
     /// # Errors
@@ -119,6 +142,7 @@ mod tests {
         let mut bytes = [1; 12];
         other.read(88, &mut bytes).unwrap();
         assert_eq!(bytes, [0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
+        assert_eq!(other.read_to_vec(88, 5).unwrap(), [0, 0, 7, 7, 7]);
         memory.give_back();
         other.read(88, &mut bytes).unwrap();
         assert_eq!(bytes, [0; 12]);
@@ -131,8 +155,12 @@ mod tests {
         for (offset, length) in [(0, 101), (100, 1), (99, 2), (101, 0), (u64::MAX, 1), (u64::MAX, 2)] {
             assert_eq!(memory.read(offset, &mut vec![0; length]), out_of_range, "{offset} {length}");
             assert_eq!(memory.write(offset, &vec![0; length]), out_of_range, "{offset} {length}");
+            let read = memory.read_to_vec(offset, length as u64);
+            assert_eq!(read.map(drop), out_of_range, "{offset} {length}");
         }
         assert_eq!(memory.read(100, &mut []), Ok(()));
+        assert_eq!(memory.read_to_vec(100, 0), Ok(Vec::new()));
+        assert_eq!(memory.read_to_vec(0, u64::MAX), Err(SegmentError::OutOfRange(100)));
         assert_eq!(memory.write(0, &[1; 100]), Ok(()));
     }
 

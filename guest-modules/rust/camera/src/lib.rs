@@ -2,7 +2,11 @@
 //!
 //! `args`: `pool`, the pool of segments; `width` and `height`, 1920 and 1080 where they are missing;
 //! `interval.ms`, the time between two frames; `frames`, after how many to stop (never, where it is missing);
-//! `keep`, how many of the newest frames stay for those who are behind, 4 where it is missing.
+//! `keep`, how many of the newest frames stay for those who are behind, 4 where it is missing. It takes a frame for
+//! each message too, and for these alone where `interval.ms` is missing.
+//!
+//! For measurements: with `still` it takes one frame, its first, and writes or sends that again and again, into the
+//! same segment; with `by.value` it sends frames as the content of their messages.
 //!
 //! A frame is generated: a byte of grey for each pixel, row by row, which is `x + y + 7 * frame`, modulo 256. Its
 //! message has no content, and the properties `segment` (the token), `frame` (its number, from 1), `width`,
@@ -10,6 +14,7 @@
 
 use std::collections::VecDeque;
 
+use sandgate_module::segments::SegmentError;
 use sandgate_module::{
     Delivery, Message, Module, ModuleError, Segment, Timer, TimerHandler, broker, log, timers,
 };
@@ -26,10 +31,14 @@ struct Args {
     #[serde(default = "full_hd_height")]
     height: u32,
     #[serde(rename = "interval.ms")]
-    interval: u64,
+    interval: Option<u64>,
     frames: Option<u64>,
     #[serde(default = "some")]
     keep: usize,
+    #[serde(default)]
+    still: bool,
+    #[serde(rename = "by.value", default)]
+    by_value: bool,
 }
 
 fn full_hd_width() -> u32 {
@@ -49,7 +58,8 @@ struct Camera {
     taken: u64,
     /// The newest frames, oldest first. Dropping one gives its memory back.
     kept: VecDeque<Segment>,
-    row: Vec<u8>,
+    /// The frame that was taken last.
+    pixels: Vec<u8>,
 }
 
 impl Module for Camera {
@@ -58,7 +68,7 @@ impl Module for Camera {
         for (key, value) in [
             ("width", u64::from(args.width)),
             ("height", u64::from(args.height)),
-            ("interval.ms", args.interval),
+            ("interval.ms", args.interval.unwrap_or(1)),
             ("keep", args.keep as u64),
         ] {
             if value == 0 {
@@ -67,21 +77,19 @@ impl Module for Camera {
                 )));
             }
         }
-        let row = vec![0; args.width as usize];
-        Ok(Camera { args, taken: 0, kept: VecDeque::new(), row })
+        Ok(Camera { args, taken: 0, kept: VecDeque::new(), pixels: Vec::new() })
     }
 
     fn start(&mut self) {
-        if self.args.frames == Some(0) {
-            return;
-        }
-        if let Err(error) = timers::every(self.args.interval) {
+        let Some(interval) = self.args.interval.filter(|_| self.args.frames != Some(0)) else { return };
+        if let Err(error) = timers::every(interval) {
             log::error(&format!("there is no timer to take frames on: {error:?}"));
         }
     }
 
     fn receive(&mut self, _message: Message, _delivery: Delivery) -> Result<(), String> {
-        Err("a camera is a source and takes no messages: remove the link that leads to it".to_owned())
+        self.taken += 1;
+        self.take()
     }
 }
 
@@ -100,30 +108,48 @@ impl TimerHandler for Camera {
 impl Camera {
     /// Takes a frame and publishes its token.
     fn take(&mut self) -> Result<(), String> {
-        // Room for the new one first.
-        while self.kept.len() >= self.args.keep {
-            self.kept.pop_front();
-        }
-        let Args { width, height, .. } = self.args;
-        let failed = |error| format!("its segment: {error:?}");
-        let size = u64::from(width) * u64::from(height);
-        let segment = Segment::create(&self.args.pool, size).map_err(failed)?;
-        for y in 0..u64::from(height) {
-            for (x, pixel) in (0_u64..).zip(&mut self.row) {
-                *pixel = (x + y + 7 * self.taken) as u8;
-            }
-            segment.write(y * u64::from(width), &self.row).map_err(failed)?;
+        let Args { width, height, still, by_value, .. } = self.args;
+        if !still || self.pixels.is_empty() {
+            self.look();
         }
         let property = |key: &str, value: String| (key.to_owned(), value);
-        let properties = vec![
-            property("segment", segment.token()),
+        let mut properties = vec![
             property("frame", self.taken.to_string()),
             property("width", width.to_string()),
             property("height", height.to_string()),
             property("format", "grey8".to_owned()),
         ];
+        let content = if by_value {
+            self.pixels.clone()
+        } else {
+            properties
+                .push(property("segment", self.keep().map_err(|error| format!("its segment: {error:?}"))?));
+            Vec::new()
+        };
+        broker::publish(&Message { properties, content }).map_err(String::from)
+    }
+
+    /// Generates a frame.
+    fn look(&mut self) {
+        let Args { width, height, .. } = self.args;
+        self.pixels.clear();
+        for y in 0..u64::from(height) {
+            self.pixels.extend((0..u64::from(width)).map(|x| (x + y + 7 * self.taken) as u8));
+        }
+    }
+
+    /// Puts the frame into a segment, which is kept. Gives the token.
+    fn keep(&mut self) -> Result<String, SegmentError> {
+        let full = self.kept.len() >= self.args.keep;
+        let oldest = if full { self.kept.pop_front() } else { None };
+        let segment = match oldest.filter(|_| self.args.still) {
+            Some(segment) => segment,
+            None => Segment::create(&self.args.pool, self.pixels.len() as u64)?,
+        };
+        segment.write(0, &self.pixels)?;
+        let token = segment.token();
         self.kept.push_back(segment);
-        broker::publish(&Message { properties, content: Vec::new() }).map_err(String::from)
+        Ok(token)
     }
 }
 

@@ -9,7 +9,6 @@ use sandgate_gateway::config::Config;
 use sandgate_gateway::gateway::Gateway;
 use sandgate_gateway::module::{Context as ModuleContext, Life, Module};
 use sandgate_gateway::runtime;
-use sandgate_gateway::segments::{LocalSegments, SegmentRights};
 use sandgate_gateway::status::ModuleStatus;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -53,19 +52,25 @@ impl LocalGateway {
 
     /// Adds a module of this process, with links to and from another one.
     pub(crate) fn add_end(&mut self, name: &str, other: &str) -> Result<End> {
-        let (orders, received) = mpsc::channel(1);
-        self.gateway.add(name, CAPACITY, Box::new(Played { orders: received }), PATIENCE)?;
+        let end = self.add_end_without_links(name)?;
         for (source, sink) in [(name, other), (other, name)] {
             let source = Source::Module(source.into());
             let terms = OnFull::Block.into();
-            self.gateway.broker().add_link(Link { source, sink: sink.into(), terms })?;
+            self.add_link(Link { source, sink: sink.into(), terms })?;
         }
+        Ok(end)
+    }
+
+    /// Adds a module of this process.
+    pub(crate) fn add_end_without_links(&mut self, name: &str) -> Result<End> {
+        let (orders, received) = mpsc::channel(1);
+        self.gateway.add(name, CAPACITY, Box::new(Played { orders: received }), PATIENCE)?;
         Ok(End { orders })
     }
 
-    /// Shared memory segments for the benchmark itself.
-    pub(crate) fn segments_of(&self, rights: SegmentRights, status: ModuleStatus) -> LocalSegments {
-        LocalSegments::new(&self.gateway.segments().of_module(rights, status))
+    /// Adds a link.
+    pub(crate) fn add_link(&self, link: Link) -> Result<()> {
+        Ok(self.gateway.broker().add_link(link)?)
     }
 
     /// Starts what has been added.

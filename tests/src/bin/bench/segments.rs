@@ -1,16 +1,16 @@
-//! A frame by its token, in shared memory, beside the same frame by value: from a source in the gateway to a component in
-//! a `wasm-host` that has all its bytes in its own memory, and back with a few words. One frame is under way at a time.
+//! A frame by its token, in shared memory, beside the same frame by value: from a component in one `wasm-host` by the
+//! gateway to a component in another, which has all its bytes in its own memory then and says a few words. One frame is
+//! under way at a time; it is asked for, and the words come back, by a module of the gateway.
 
 use std::iter;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use sandgate_gateway::broker::{Link, OnFull, Source};
 use sandgate_gateway::module::Context as ModuleContext;
-use sandgate_gateway::segments::{LocalSegment, LocalSegments, SegmentRights};
-use sandgate_gateway::status::ModuleStatus;
 use sandgate_tests::programs::guest;
 use sandgate_wire::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::figures::{median, percentiles};
@@ -24,30 +24,26 @@ const SIZES: [usize; 5] = [64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
 const VOLUME: usize = 512 << 20;
 const FRAMES: usize = 1000;
 const WARM_UP: usize = 10;
-/// The pool that both have a grant for.
-const POOL: &str = "frames";
 
 pub(crate) fn measure(report: &mut Report, rounds: u32, scale: usize) -> Result<()> {
-    let (mut by_token, mut by_value) = (vec![Vec::new(); SIZES.len()], vec![Vec::new(); SIZES.len()]);
-    for _ in 0..rounds {
-        // New processes in every round: where the system happens to put their threads decides much.
-        let path = Path::start()?;
-        for (index, size) in SIZES.into_iter().enumerate() {
-            let frames = (FRAMES.min(VOLUME / size) / scale).max(3);
-            for (way, figures) in [(Way::Value, &mut by_value), (Way::Token, &mut by_token)] {
-                path.frames(way, size, frames / WARM_UP)?;
-                figures[index].push(percentiles(path.frames(way, size, frames)?)[0]);
+    for size in SIZES {
+        let frames = (FRAMES.min(VOLUME / size) / scale).max(3);
+        let (mut by_token, mut by_value) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            // New processes in every turn: where the system happens to put their threads decides much.
+            for (is_by_value, figures) in [(true, &mut by_value), (false, &mut by_token)] {
+                let path = Path::start(size, is_by_value)?;
+                path.frames(size, (frames / WARM_UP).max(2))?;
+                figures.push(percentiles(path.frames(size, frames)?)[0]);
+                path.gateway.stop()?;
             }
         }
-        path.gateway.stop()?;
-    }
-    for (size, (token, value)) in iter::zip(SIZES, iter::zip(by_token, by_value)) {
         report.add(Row {
             name: format!("segments {} KiB: a frame by its token, beside by value, p50", size >> 10),
-            value: median(token.iter().copied()),
+            value: median(by_token.iter().copied()),
             unit: "us",
-            reference: Some(median(value.iter().copied())),
-            ratio: Some(median(iter::zip(&token, &value).map(|(token, value)| token / value))),
+            reference: Some(median(by_value.iter().copied())),
+            ratio: Some(median(iter::zip(&by_token, &by_value).map(|(token, value)| token / value))),
             goal: None,
             met: None,
         });
@@ -55,58 +51,58 @@ pub(crate) fn measure(report: &mut Report, rounds: u32, scale: usize) -> Result<
     Ok(())
 }
 
-#[derive(Clone, Copy)]
-enum Way {
-    Token,
-    Value,
-}
-
-/// A gateway in this process, and a `wasm-host` with the inspector.
+/// A gateway in this process, a `wasm-host` with the camera and one with the inspector.
 struct Path {
     gateway: LocalGateway,
-    ends: End,
-    segments: LocalSegments,
+    end: End,
     /// Held: they end with the path.
-    _host: Host,
+    _hosts: [Host; 2],
     _directory: tempfile::TempDir,
 }
 
 impl Path {
-    fn start() -> Result<Self> {
+    fn start(size: usize, by_value: bool) -> Result<Self> {
         let directory = tempfile::tempdir().context("no temporary directory")?;
-        let control = directory.path().join("control");
-        let host = Host::start(&["--control".into(), control.clone(), guest("modules/inspector")])?;
+        let control = |name: &str| directory.path().join(name);
+        let host =
+            |name: &str| Host::start(&["--control".into(), control(name), guest(&format!("modules/{name}"))]);
+        let hosts = [host("camera")?, host("inspector")?];
         let mut gateway = LocalGateway::new()?;
-        let entrypoint = json!({"activation.type": "none", "control.id": control});
-        let loader = json!({"name": "outprocess", "entrypoint": entrypoint});
-        gateway.add_module(json!({
-            "name": "inspector", "loader": loader, "args": {"every": 4096}, "segments": {"grant": [POOL]},
-        }))?;
-        let ends = gateway.add_end("ends", "inspector")?;
+        let mut module = |name: &str, args: &Value| {
+            let entrypoint = json!({"activation.type": "none", "control.id": control(name)});
+            let loader = json!({"name": "outprocess", "entrypoint": entrypoint});
+            let segments = json!({"grant": ["frames"]});
+            gateway.add_module(json!({"name": name, "loader": loader, "args": args, "segments": segments}))
+        };
+        let camera = json!({
+            "pool": "frames", "width": 1024, "height": size / 1024, "keep": 1, "still": true, "by.value": by_value,
+        });
+        module("camera", &camera)?;
+        // A byte of each page: what it costs to look at the others is the same on both ways.
+        module("inspector", &json!({"every": 4096}))?;
+        let end = gateway.add_end_without_links("end")?;
+        for (source, sink) in [("end", "camera"), ("camera", "inspector"), ("inspector", "end")] {
+            let link = Link {
+                source: Source::Module(source.into()),
+                sink: sink.into(),
+                terms: OnFull::DropOldest.into(),
+            };
+            gateway.add_link(link)?;
+        }
         gateway.start();
-        let rights = SegmentRights { pools: [POOL.to_owned()].into(), ..SegmentRights::default() };
-        let segments = gateway.segments_of(rights, ModuleStatus::new("ends", "benchmark"));
-        let path = Self { gateway, ends, segments, _host: host, _directory: directory };
-        path.frames(Way::Value, 1, 1)?;
+        let path = Self { gateway, end, _hosts: hosts, _directory: directory };
+        path.frames(size, 1)?;
         Ok(path)
     }
 
-    /// Sends frames of this size, one after the other; how long each took.
-    fn frames(&self, way: Way, size: usize, frames: usize) -> Result<Vec<Duration>> {
-        // As a source has it that uses its segments again and again.
-        let segment = match way {
-            Way::Token => Some(self.segments.create(POOL, size as u64)?),
-            Way::Value => None,
-        };
-        self.ends.run(move |context| {
+    /// Asks for frames of this size, one after the other; how long each took.
+    fn frames(&self, size: usize, frames: usize) -> Result<Vec<Duration>> {
+        self.end.run(move |context| {
             Box::pin(async move {
-                let mut content = vec![1; size];
                 let mut times = Vec::with_capacity(frames);
-                for number in 0..frames {
-                    // Another frame each time.
-                    content.fill(number as u8);
+                for _ in 0..frames {
                     let begun = Instant::now();
-                    frame(context, segment.as_ref(), &content).await?;
+                    frame(context, size).await?;
                     times.push(begun.elapsed());
                 }
                 Ok(times)
@@ -115,24 +111,11 @@ impl Path {
     }
 }
 
-async fn frame(
-    ModuleContext { publisher, inbox, .. }: &mut ModuleContext,
-    segment: Option<&LocalSegment>,
-    content: &[u8],
-) -> Result<()> {
-    let message = match segment {
-        None => Message::new::<&str, &str>(&[], content)?,
-        Some(segment) => {
-            segment.grant().memory.write(0, content)?;
-            let token = segment.grant().token.to_string();
-            Message::new(&[("segment", &*token)], "")?
-        }
-    };
-    publisher.publish(message).await;
+async fn frame(ModuleContext { publisher, inbox, .. }: &mut ModuleContext, size: usize) -> Result<()> {
+    publisher.publish(Message::new::<&str, &str>(&[], "")?).await;
     let answer = timeout(PATIENCE, inbox.recv()).await.context("no answer")?.context("no inbox")?;
-    let (first, size) = (content.first().copied().unwrap_or_default(), content.len().to_string());
-    let mean = format!("{:.3}", f64::from(first));
-    if answer.message.property("bytes") != Some(&*size) || answer.message.property("mean") != Some(&*mean) {
+    let bytes = answer.message.property("bytes").and_then(|bytes| bytes.parse().ok());
+    if bytes != Some(size) {
         bail!("the inspector has seen another frame: {:?}", answer.message);
     }
     Ok(())
