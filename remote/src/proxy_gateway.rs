@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -79,7 +79,8 @@ enum Link {
     Unwanted,
     /// To be made, with the connection that the launching gateway has given.
     Wanted(Option<UnixStream>),
-    Made(Arc<HostLink>),
+    /// Those who work have it: it ends with them, and another is made when it is needed.
+    Made(Weak<HostLink>),
 }
 
 /// A worker thread.
@@ -115,7 +116,12 @@ impl ProxyGateway {
     /// this is called with `false`; then they are served as V1's are. To be called before the module is attached.
     #[must_use]
     pub fn offer_link(mut self, offer: bool) -> Self {
-        self.link = Mutex::new(if offer { Link::Wanted(None) } else { Link::Unwanted });
+        let link = self.link.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match (offer, &link) {
+            (true, Link::Unwanted) => *link = Link::Wanted(None),
+            (true, Link::Wanted(_) | Link::Made(_)) => {}
+            (false, _) => *link = Link::Unwanted,
+        }
         self
     }
 
@@ -175,25 +181,29 @@ impl ProxyGateway {
     /// The host link. Without one V1's channels serve everybody.
     fn link(&self) -> Option<Arc<HostLink>> {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Link::Wanted(given) = &mut *link {
-            let requests = self.requests.clone();
-            let made = HostLink::start(given.take(), move || {
-                tracing::warn!("the link to the gateway that launched this program has ended");
-                requests
-                    .send_if_modified(|wanted| wanted.replace(wanted.unwrap_or(Ended::Orphaned)).is_none());
-            });
-            *link = match made {
-                Ok(made) => Link::Made(Arc::new(made)),
-                Err(error) => {
-                    let module = &*self.setup.label;
-                    tracing::warn!(module, %error, "no host link; V1's channels remain");
-                    Link::Unwanted
-                }
-            };
-        }
-        match &*link {
-            Link::Made(link) => Some(link.clone()),
-            Link::Unwanted | Link::Wanted(_) => None,
+        let given = match &mut *link {
+            Link::Unwanted => return None,
+            Link::Wanted(given) => given.take(),
+            Link::Made(made) => match made.upgrade() {
+                Some(made) => return Some(made),
+                None => None,
+            },
+        };
+        let requests = self.requests.clone();
+        let made = HostLink::start(given, move || {
+            tracing::warn!("the link to the gateway that launched this program has ended");
+            requests.send_if_modified(|wanted| wanted.replace(wanted.unwrap_or(Ended::Orphaned)).is_none());
+        });
+        match made.map(Arc::new) {
+            Ok(made) => {
+                *link = Link::Made(Arc::downgrade(&made));
+                Some(made)
+            }
+            Err(error) => {
+                tracing::warn!(module = &*self.setup.label, %error, "no host link; V1's channels remain");
+                *link = Link::Wanted(None);
+                None
+            }
         }
     }
 

@@ -13,6 +13,11 @@ use serde_json::{Value, json};
 use crate::stream::{Stream, assert_complete, assert_counts, configuration};
 
 const KILLS: u64 = 10;
+/// Of a program that somebody else starts: after each death the gateway waits longer before it attaches again, and what
+/// comes meanwhile must find room in an inbox.
+const KILLS_BY_HAND: u64 = 5;
+const ROOM: u64 = 200_000;
+const ROOM_BYTES: u64 = 1 << 30;
 /// What the kills are apart, in milliseconds, beside the messages that come through in between: never the same.
 const APART: [u64; 5] = [0, 31, 7, 19, 3];
 
@@ -20,7 +25,10 @@ const APART: [u64; 5] = [0, 31, 7, 19, 3];
 fn around_the_program(scratch: &Scratch, entrypoint: Value) -> Process {
     let mut document = configuration(scratch, entrypoint);
     let modules = document["modules"].as_array_mut().unwrap();
-    modules.iter_mut().find(|module| module["name"] == "middle").unwrap()["args"] = json!("lab");
+    let middle = modules.iter_mut().find(|module| module["name"] == "middle").unwrap();
+    middle["args"] = json!("lab");
+    middle["queue.capacity"] = ROOM.into();
+    middle["queue.bytes"] = ROOM_BYTES.into();
     running_gateway(scratch, &document)
 }
 
@@ -30,11 +38,11 @@ fn kill_after_progress(stream: &Stream, nth: u64, kill: impl FnOnce()) {
     kill();
 }
 
-fn assert_nothing_is_lost(stream: Stream, gateway: Process) {
+fn assert_nothing_is_lost(stream: Stream, gateway: Process, kills: u64) {
     stream.wait_for_progress();
     let (sent, arrivals) = stream.finish();
     println!("{sent} messages, {} came twice", arrivals.duplicates);
-    assert_complete(sent, &arrivals, KILLS);
+    assert_complete(sent, &arrivals, kills);
     assert_counts(gateway, sent);
 }
 
@@ -56,7 +64,7 @@ fn nothing_is_lost_by_launched_programs_that_are_killed() {
             kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
         });
     }
-    assert_nothing_is_lost(stream, gateway);
+    assert_nothing_is_lost(stream, gateway, KILLS);
 }
 
 #[test]
@@ -67,9 +75,9 @@ fn nothing_is_lost_by_programs_that_are_killed_and_started_again() {
     let start = || Process::start(command(&scratch, program("rust_remote")).arg(&control));
     let mut remote = start();
     let stream = Stream::start(&scratch);
-    for nth in 1..=KILLS {
+    for nth in 1..=KILLS_BY_HAND {
         kill_after_progress(&stream, nth, || remote.kill());
         remote = start();
     }
-    assert_nothing_is_lost(stream, gateway);
+    assert_nothing_is_lost(stream, gateway, KILLS_BY_HAND);
 }
