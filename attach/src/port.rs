@@ -18,6 +18,9 @@ pub enum Port {
         channel: Arc<dyn Channel>,
         /// Whether a gateway is there.
         peer: watch::Receiver<Peer>,
+        /// A lane that carries no messages: by it a Sandgate gateway whose messages come this way is asked for
+        /// shared memory segments.
+        segments: Option<Lane>,
     },
     /// To a Sandgate gateway: messages are kept until the other side has settled them.
     Link(Lane),
@@ -41,7 +44,20 @@ pub struct Incoming {
 impl Port {
     /// By V1's message channel.
     pub fn pair(channel: Arc<dyn Channel>) -> Self {
-        Self::Pair { peer: channel.peer(), channel }
+        Self::Pair { peer: channel.peer(), channel, segments: None }
+    }
+
+    /// By V1's message channel, with a lane for segments alone.
+    pub fn pair_with_segments(channel: Arc<dyn Channel>, segments: Option<Lane>) -> Self {
+        Self::Pair { peer: channel.peer(), channel, segments }
+    }
+
+    /// The lane by which the gateway is asked for segments, if there is one.
+    pub fn segments(&self) -> Option<&Lane> {
+        match self {
+            Self::Pair { segments, .. } => segments.as_ref(),
+            Self::Link(lane) => Some(lane),
+        }
     }
 
     /// The next message.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sandgate_wire::link::{
-    Features, Frame, Greeting, Instance, Parcel, ParcelKind, Signal, State, Versions, Window,
+    Features, Frame, Greeting, Instance, Parcel, ParcelKind, SegmentFrame, Signal, State, Versions, Window,
 };
+use sandgate_wire::segments::{SegmentError, Token};
 
 /// Modules on a link, and epochs of each, that a script can name.
 pub(crate) const MODULES: u32 = 3;
@@ -75,6 +76,20 @@ impl<'a> Script<'a> {
         Parcel { kind, attempt: attempt.into(), redelivery_max, about: 0, source: Arc::from(source), body }
     }
 
+    /// What a peer might say about segments.
+    fn segment(&mut self) -> SegmentFrame {
+        let (kind, request) = (self.byte(), self.number());
+        let token = Token([kind; 16]);
+        match kind % 6 {
+            0 => SegmentFrame::Create { request, size: self.number(), pool: self.text() },
+            1 => SegmentFrame::Open { request, token },
+            2 => SegmentFrame::Close { request },
+            3 => SegmentFrame::Held { requests: vec![request; usize::from(self.byte())] },
+            4 => SegmentFrame::Granted { request, token, size: self.number() },
+            _ => SegmentFrame::Refused { request, reason: SegmentError::NoSuch },
+        }
+    }
+
     /// A frame that a peer might say, if not now.
     pub(crate) fn frame(&mut self) -> Frame {
         let kind = self.byte();
@@ -100,6 +115,7 @@ impl<'a> Script<'a> {
             12 => Signal::Statistics { module, epoch, json: self.text() },
             13 => Signal::Revive { module, epoch },
             14 => Signal::Bye { reason: self.text() },
+            _ if kind > 200 => return Frame::Segment { module, epoch, frame: self.segment() },
             _ if kind > 127 => return Frame::Unknown { kind },
             _ => {
                 let versions = Versions { oldest: self.byte().into(), newest: self.byte().into() };

@@ -16,6 +16,7 @@ use crate::dead_letters::{DeadLetters, LetterCounts};
 use crate::module::{Context, Module};
 use crate::native::Native;
 use crate::outprocess::{Links, PairConnector, Proxy};
+use crate::segments::{SegmentRights, Segments};
 use crate::status::{State, StatusBoard};
 
 /// How long a module of this process may take to finish what waits in its inbox.
@@ -68,6 +69,7 @@ pub struct Gateway {
     broker: Broker,
     dead_letters: DeadLetters,
     links: Links,
+    segments: Segments,
     board: StatusBoard,
     modules: Vec<Entry>,
 }
@@ -103,14 +105,20 @@ impl Gateway {
     pub fn with_dead_letters(file: PathBuf) -> Self {
         let broker = Broker::new();
         let dead_letters = DeadLetters::new(broker.clone(), file);
-        let (links, board) = (Links::default(), StatusBoard::new());
-        Self { broker, dead_letters, links, board, modules: Vec::new() }
+        let (links, segments, board) = (Links::default(), Segments::new(), StatusBoard::new());
+        Self { broker, dead_letters, links, segments, board, modules: Vec::new() }
     }
 
     /// What the modules are doing.
     #[must_use]
     pub fn board(&self) -> &StatusBoard {
         &self.board
+    }
+
+    /// The shared memory segments that there are.
+    #[must_use]
+    pub fn segments(&self) -> &Segments {
+        &self.segments
     }
 
     /// The broker: links are added to it and removed from it at any time.
@@ -124,20 +132,17 @@ impl Gateway {
     /// # Errors
     /// [`BrokerError::DuplicateModule`].
     pub fn add_module(&mut self, config: ModuleConfig) -> Result<(), BrokerError> {
-        match config.kind {
-            ModuleKind::Builtin(builtin) => {
-                self.add(&config.name, config.queue, builtin.create(), LOCAL_STOP)
-            }
-            ModuleKind::Native(native) => {
-                let module = Box::new(Native::new(native));
-                self.add_of_kind(NATIVE, &config.name, config.queue, module, LOCAL_STOP)
-            }
+        let ModuleConfig { name, queue, segments, kind } = config;
+        let (kind, module, longest_stop): (_, Box<dyn Module>, _) = match kind {
+            ModuleKind::Builtin(builtin) => (BUILTIN, builtin.create(), LOCAL_STOP),
+            ModuleKind::Native(native) => (NATIVE, Box::new(Native::new(native)), LOCAL_STOP),
             ModuleKind::Outprocess(outprocess) => {
                 let longest_stop = Proxy::<PairConnector>::longest_stop(&outprocess);
-                let proxy = Box::new(Proxy::new(*outprocess, PairConnector, self.links.clone()));
-                self.add_of_kind(OUTPROCESS, &config.name, config.queue, proxy, longest_stop)
+                let proxy = Proxy::new(*outprocess, PairConnector, self.links.clone());
+                (OUTPROCESS, Box::new(proxy), longest_stop)
             }
-        }
+        };
+        self.add_of_kind(kind, &name, queue, segments, module, longest_stop)
     }
 
     /// Adds a module of any kind. It runs from the next [`Gateway::start`] on; when it is stopped it may
@@ -152,7 +157,7 @@ impl Gateway {
         module: Box<dyn Module>,
         longest_stop: Duration,
     ) -> Result<(), BrokerError> {
-        self.add_of_kind(BUILTIN, name, queue_capacity.into(), module, longest_stop)
+        self.add_of_kind(BUILTIN, name, queue_capacity.into(), SegmentRights::default(), module, longest_stop)
     }
 
     fn add_of_kind(
@@ -160,6 +165,7 @@ impl Gateway {
         kind: &'static str,
         name: &str,
         queue: Capacity,
+        rights: SegmentRights,
         module: Box<dyn Module>,
         longest_stop: Duration,
     ) -> Result<(), BrokerError> {
@@ -170,6 +176,7 @@ impl Gateway {
             publisher,
             inbox,
             dead_letters: self.dead_letters.clone(),
+            segments: self.segments.of_module(rights, status.clone()),
             status,
             stop: stop.clone(),
         };

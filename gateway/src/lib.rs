@@ -29,6 +29,8 @@ pub mod native;
 #[cfg(unix)]
 pub mod outprocess;
 mod runtime;
+#[cfg(unix)]
+pub mod segments;
 pub mod status;
 
 pub use runtime::runtime;

@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Inbox, Publisher};
 use crate::dead_letters::DeadLetters;
+#[cfg(unix)]
+use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 
 /// What a module gets to live with.
@@ -20,6 +22,9 @@ pub struct Context {
     pub inbox: Inbox,
     /// Takes the messages that killed the module too often.
     pub dead_letters: DeadLetters,
+    /// The shared memory segments that the module may have.
+    #[cfg(unix)]
+    pub segments: ModuleSegments,
     /// Where the module says what it is doing, and is told to go on after a quarantine.
     pub status: ModuleStatus,
     /// Cancelled when the module is to publish nothing of its own accord any more.

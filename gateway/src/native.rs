@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 
-use sandgate_native_loader::{Instance, ModuleLibrary, Outlet, Refused};
+use sandgate_native_loader::{HeldSegment, Instance, ModuleLibrary, Outlet, Refused};
 use sandgate_wire::Message;
+use sandgate_wire::segments::{Grant, SegmentError, Token};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::{Delivery, Publisher};
 use crate::config::NativeConfig;
 use crate::module::{Context, Life, Module, ModuleError};
+use crate::segments::{LocalSegment, LocalSegments};
 use crate::status::State;
 
 /// Messages that are taken from the inbox together, up to this many.
@@ -66,9 +68,11 @@ fn live(
     runtime: &Handle,
     closed: &CancellationToken,
 ) -> Result<(), ModuleError> {
-    let Context { publisher, mut inbox, status, .. } = context;
+    let Context { publisher, mut inbox, segments, status, .. } = context;
     let library = ModuleLibrary::open(&config.library).map_err(failed)?;
-    let outlet = ToBroker { publisher, runtime: runtime.clone(), closed: closed.clone() };
+    let segments = LocalSegments::new(&segments);
+    let outlet =
+        ToBroker { publisher, segments: segments.clone(), runtime: runtime.clone(), closed: closed.clone() };
     let mut module = Instance::create(&library, Arc::new(outlet), &config.arguments).map_err(failed)?;
     module.start();
     status.set(State::Running, "");
@@ -87,8 +91,9 @@ fn live(
         }
     }
     drop(module);
-    // What the module has left running may call, and publishes no more.
+    // What the module has left running may call, and publishes no more and holds nothing.
     closed.cancel();
+    segments.give_back();
     Ok(())
 }
 
@@ -105,6 +110,7 @@ fn hand_over(module: &mut Instance, delivery: Delivery) -> Result<(), ModuleErro
 /// The way from the module to the broker, under the module's name.
 struct ToBroker {
     publisher: Publisher,
+    segments: LocalSegments,
     runtime: Handle,
     closed: CancellationToken,
 }
@@ -113,6 +119,30 @@ impl Outlet for ToBroker {
     fn publish(&self, message: Message) -> Result<(), Refused> {
         let publishing = self.closed.run_until_cancelled(self.publisher.publish(message));
         self.runtime.block_on(publishing).ok_or(Refused)
+    }
+
+    fn create_segment(&self, pool: &str, size: u64) -> Result<Arc<dyn HeldSegment>, SegmentError> {
+        self.unless_closed()?;
+        Ok(Arc::new(Held(self.segments.create(pool, size)?)))
+    }
+
+    fn open_segment(&self, token: Token) -> Result<Arc<dyn HeldSegment>, SegmentError> {
+        self.unless_closed()?;
+        Ok(Arc::new(Held(self.segments.open(token)?)))
+    }
+}
+
+impl ToBroker {
+    fn unless_closed(&self) -> Result<(), SegmentError> {
+        if self.closed.is_cancelled() { Err(SegmentError::Unavailable) } else { Ok(()) }
+    }
+}
+
+struct Held(LocalSegment);
+
+impl HeldSegment for Held {
+    fn grant(&self) -> &Grant {
+        self.0.grant()
     }
 }
 

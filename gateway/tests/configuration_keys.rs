@@ -36,7 +36,7 @@ fn keys_in_document() -> BTreeSet<String> {
     let cells = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let cells = cells.filter(|cell| !cell.starts_with('{'));
     let bare = |cell: &str| {
-        let parents = ["loader.", "launch."];
+        let parents = ["loader.", "launch.", "segments."];
         parents.iter().find_map(|parent| cell.strip_prefix(parent)).unwrap_or(cell).to_owned()
     };
     cells.map(bare).collect()

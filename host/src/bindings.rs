@@ -10,6 +10,10 @@ wasmtime::component::bindgen!({
     imports: {
         "sandgate:gateway/broker.publish": trappable,
         "sandgate:gateway/log.log": trappable,
+        "sandgate:gateway/segments": trappable,
+    },
+    with: {
+        "sandgate:gateway/segments.segment": sandgate_wire::link::Segment,
     },
 });
 

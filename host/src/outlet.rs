@@ -1,14 +1,17 @@
 //! The way out of a module: checks, order, back-pressure.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use sandgate_wire::channel::SendError;
+use sandgate_wire::link::Lane;
 use sandgate_wire::{EncodeError, Message};
 
 use crate::budget::Budget;
+use crate::fault::Condemned;
 use crate::flow::Flow;
 use crate::limits::{Exceeded, Limits};
 use crate::workers;
@@ -70,6 +73,32 @@ impl Outlet {
     /// Messages may be published, through here.
     pub(crate) fn open(&mut self, port: Port) {
         self.port = Some(port);
+    }
+
+    /// The lane by which the gateway is asked for segments, if there is one.
+    pub(crate) fn segments(&self) -> Option<&Lane> {
+        self.port.as_ref().and_then(Port::segments)
+    }
+
+    /// Blocks this worker thread until the future is ready, for as long as publishing may wait; `None` when it
+    /// has not become so. The pool gives the seat to another.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> Result<Option<T>, Condemned> {
+        let mut future = pin!(future);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return Ok(Some(output));
+            }
+            let left = self.patience.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            if workers::is_condemned() {
+                return Err(Condemned);
+            }
+            thread::park_timeout(left.min(PEER_CHECK));
+        }
     }
 
     /// Other limits for what is published.

@@ -14,7 +14,10 @@ impl Policy {
     /// in a thousand.
     pub(crate) const IDLE: Self = Self(libc::SCHED_IDLE);
 
-    /// That of the calling thread. It stands for all policies that it is not known of: nothing is to be done about them.
+    /// That of the calling thread.
+    ///
+    /// # Errors
+    /// The system does not tell.
     pub(crate) fn of_this_thread() -> io::Result<Self> {
         // SAFETY: the call takes a number, 0 for the calling thread, and touches no memory of this process.
         let policy = unsafe { libc::sched_getscheduler(0) };

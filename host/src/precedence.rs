@@ -2,15 +2,26 @@
 //!
 //! The system gives a thread that has slept its turn at once only if the one that runs is of less weight, or has had
 //! its share. So beside a guest that never sleeps each wake-up on a message's way may wait for milliseconds, in every
-//! process of the machine; beside one of less weight it does not.
+//! process of the machine; beside one that runs idle it does not.
 
 use std::cell::Cell;
 
+use rustix::process::{getpriority_process, setpriority_process};
+
 use crate::policy::Policy;
 
-/// This thread lets others go first as long as it lives: what it does can wait. It stays as it is if the system refuses.
+/// How much nicer a thread gets whose work can wait: a tenth of the weight.
+const STEP: i32 = 10;
+/// As nice as a thread can be.
+const NICEST: i32 = 19;
+
+/// This thread lets others go first as long as it lives, with the threads and processes that it starts: what it does can
+/// wait. It gets its part of a busy machine all the same. It stays as it is if the system refuses.
 pub fn stay_back() {
-    Precedence::new().step_back();
+    // On Linux both calls are about the calling thread alone.
+    if let Ok(before) = getpriority_process(None) {
+        let _ = setpriority_process(None, (before + STEP).min(NICEST));
+    }
 }
 
 /// The precedence of the thread that it belongs to.
@@ -28,7 +39,7 @@ impl Precedence {
         self.before.get().is_some()
     }
 
-    /// Lets others go first. False: the thread had stepped back already, or the system refuses.
+    /// Lets all others go first: it runs idle. False: the thread had stepped back already, or the system refuses.
     pub(crate) fn step_back(&self) -> bool {
         if self.is_behind() {
             return false;

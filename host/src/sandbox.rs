@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sandgate_wire::Message;
 use wasmtime::component::{ResourceTable, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::runtime::with_ambient_tokio_runtime;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use crate::bindings::GatewayModule;
@@ -82,7 +83,8 @@ impl Sandbox {
             if workers::is_condemned() {
                 return Err(Condemned.into());
             }
-            workers::step_back();
+            // WASI makes its runtime on first use: not on a thread that runs idle, for its threads would run idle too.
+            with_ambient_tokio_runtime(workers::step_back);
             let left = context.data().outlet.deadline.saturating_duration_since(Instant::now());
             Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks(left)) })
         });

@@ -34,7 +34,7 @@ pub enum BrokerResult {
 }
 
 /// The way from one module to the program that loaded it.
-struct Broker(Outlet);
+pub(crate) struct Broker(pub(crate) Outlet);
 
 // SAFETY: the program promises that its functions may be called from any thread.
 unsafe impl Send for Broker {}
@@ -54,6 +54,15 @@ pub(crate) extern "C" fn create(outlet: Outlet) -> BrokerHandle {
     ptr::without_provenance_mut(handle.map_or(0, NonZeroUsize::get))
 }
 
+/// The broker of a handle. Complains, in a function's name, of one that stands for nothing.
+pub(crate) fn lookup_broker(function: &str, handle: BrokerHandle) -> Option<Arc<Broker>> {
+    let broker = BROKERS.get(handle.addr());
+    if broker.is_none() {
+        complain_of(function, handle);
+    }
+    broker
+}
+
 fn complain_of(function: &str, broker: BrokerHandle) {
     let what = if broker.is_null() { "is NULL" } else { "is none, or was given up already" };
     complain(&format!("{function}: the broker {what}"));
@@ -66,10 +75,7 @@ extern "C" fn Broker_Publish(
     message: MessageHandle,
 ) -> BrokerResult {
     const NAME: &str = "Broker_Publish";
-    let Some(known) = BROKERS.get(broker.addr()) else {
-        complain_of(NAME, broker);
-        return BrokerResult::InvalidArg;
-    };
+    let Some(known) = lookup_broker(NAME, broker) else { return BrokerResult::InvalidArg };
     if source.is_null() {
         // V1 refuses it too. Beyond that the source says nothing: the broker is the module's own.
         complain("Broker_Publish: the source is NULL");

@@ -8,6 +8,8 @@
 //! own value types, with V1's layout in memory of C's allocator. A module that brings V1's utility library with it
 //! may therefore make, read and free them with its own functions or with these, as in V1.
 //!
+//! Shared memory segments (`segment`) are Sandgate's own, and known to modules as messages are.
+//!
 //! No function panics, for a panic cannot pass through C.
 
 #![deny(unsafe_code)]
@@ -23,4 +25,5 @@ mod memory;
 mod message;
 mod names;
 mod program;
+mod segment;
 mod strings;

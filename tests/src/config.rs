@@ -46,6 +46,15 @@ impl Configuration {
         self.module(json!({"name": name, "loader": loader, "args": args}))
     }
 
+    /// Grants pools of shared memory segments to the module that was added last.
+    #[must_use]
+    pub fn grant(mut self, pools: &[&str]) -> Self {
+        if let Some(module) = self.modules.last_mut() {
+            module["segments"] = json!({"grant": pools});
+        }
+        self
+    }
+
     /// Adds a link.
     #[must_use]
     pub fn link(mut self, source: &str, sink: &str) -> Self {

@@ -49,7 +49,7 @@ impl LinkPeer {
 
     /// Sends frames of kinds that nobody knows, with flags that nobody knows.
     pub fn send_unknown(&mut self) {
-        for (kind, length) in [(0, 0), (15, 5), (99, 70_000), (255, 1)] {
+        for (kind, length) in [(0, 0), (90, 5), (99, 70_000), (255, 1)] {
             let header = Header { kind, flags: 0xff, length, ..Header::default() };
             self.stream.write_all(&header.encode()).unwrap();
             self.stream.write_all(&vec![7; length as usize]).unwrap();

@@ -90,6 +90,15 @@ pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
+/// How many descriptors of a process are of a memory file whose name contains this text.
+#[must_use]
+pub fn memory_files(pid: u32, name: &str) -> usize {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    // One that was closed since is not there any more.
+    let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().contains(name)).count()
+}
+
 /// How many threads a process has.
 #[must_use]
 pub fn threads(pid: u32) -> usize {

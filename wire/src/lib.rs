@@ -3,7 +3,7 @@
 //! The codecs ([`Control`], [`Message`]) turn bytes into checked values and back; they know neither
 //! an async runtime nor a transport. A [`Channel`] carries the encoded frames: [`PairChannel`] over
 //! nng for V1 peers, [`MemoryChannel`] within a process, for tests. The host [`link`] is what two Sandgate
-//! processes use once each knows that the other is one.
+//! processes use once each knows that the other is one; shared memory [`segments`] go over it by descriptor.
 //!
 //! What carries bytes (channels, and the link's connections and lanes) is for Unix alone; the codecs are not.
 //!
@@ -21,6 +21,7 @@ pub mod limits;
 pub mod link;
 mod message;
 mod reader;
+pub mod segments;
 
 pub use address::{Address, AddressError};
 #[cfg(unix)]

@@ -7,9 +7,10 @@ use sandgate_wire::EncodeError;
 use sandgate_wire::limits::{MESSAGE_MAX, SOCKET_PATH_MAX};
 use sandgate_wire::link::frame::{HEADER_SIZE, Header, Kind};
 use sandgate_wire::link::{
-    Features, Frame, Greeting, Instance, Offer, PAYLOAD_MAX, Parcel, ParcelKind, STATISTICS_MAX, Signal,
-    State, TEXT_MAX, Versions, Window,
+    Features, Frame, Greeting, Instance, Offer, PAYLOAD_MAX, Parcel, ParcelKind, STATISTICS_MAX,
+    SegmentFrame, Signal, State, TEXT_MAX, Versions, Window,
 };
+use sandgate_wire::segments::{SegmentError, Token};
 
 fn text() -> impl Strategy<Value = String> {
     ".{0,40}"
@@ -87,8 +88,45 @@ fn signal() -> impl Strategy<Value = Signal> {
     ]
 }
 
+fn segment() -> impl Strategy<Value = SegmentFrame> {
+    let token = || any::<[u8; 16]>().prop_map(Token);
+    let reason = prop_oneof![
+        Just(SegmentError::Unavailable),
+        Just(SegmentError::NotGranted),
+        Just(SegmentError::Empty),
+        any::<u64>().prop_map(SegmentError::TooLarge),
+        any::<u64>().prop_map(SegmentError::TooMany),
+        any::<u64>().prop_map(SegmentError::TooMuch),
+        Just(SegmentError::NoSuch),
+        Just(SegmentError::Foreign),
+        any::<u64>().prop_map(SegmentError::OutOfRange),
+        Just(SegmentError::OutOfMemory),
+    ];
+    prop_oneof![
+        (any::<(u64, u64)>(), text()).prop_map(|((request, size), pool)| SegmentFrame::Create {
+            request,
+            size,
+            pool
+        }),
+        (any::<u64>(), token()).prop_map(|(request, token)| SegmentFrame::Open { request, token }),
+        any::<u64>().prop_map(|request| SegmentFrame::Close { request }),
+        prop::collection::vec(any::<u64>(), 0..20).prop_map(|requests| SegmentFrame::Held { requests }),
+        (any::<(u64, u64)>(), token()).prop_map(|((request, size), token)| SegmentFrame::Granted {
+            request,
+            token,
+            size
+        }),
+        (any::<u64>(), reason).prop_map(|(request, reason)| SegmentFrame::Refused { request, reason }),
+    ]
+}
+
 fn frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
+        (any::<(u32, u32)>(), segment()).prop_map(|((module, epoch), frame)| Frame::Segment {
+            module,
+            epoch,
+            frame
+        }),
         greeting().prop_map(Frame::Hello),
         (any::<(u32, u32, u64)>(), parcel()).prop_map(|((module, epoch, sequence), parcel)| Frame::Parcel {
             module,
@@ -104,7 +142,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(|sequence| Frame::Ping { sequence }),
         any::<u64>().prop_map(|sequence| Frame::Pong { sequence }),
         signal().prop_map(Frame::Signal),
-        prop_oneof![Just(0), 15..=u8::MAX].prop_map(|kind| Frame::Unknown { kind }),
+        prop_oneof![Just(0), 21..=u8::MAX].prop_map(|kind| Frame::Unknown { kind }),
     ]
 }
 
@@ -167,6 +205,10 @@ proptest! {
             Frame::Parcel { parcel, .. } => 16 + parcel.source.len(),
             Frame::Signal(Signal::Open { .. } | Signal::Opened { .. }) => 12,
             Frame::Signal(Signal::State { .. }) => 1,
+            Frame::Segment { frame: SegmentFrame::Create { .. }, .. } => 8,
+            Frame::Segment { frame: SegmentFrame::Open { .. }, .. } => 16,
+            Frame::Segment { frame: SegmentFrame::Granted { .. }, .. } => 24,
+            Frame::Segment { frame: SegmentFrame::Refused { .. }, .. } => 9,
             _ => return Ok(()),
         };
         let mut bytes = frame.encode().unwrap().to_vec();
@@ -210,7 +252,7 @@ proptest! {
     }
 
     #[test]
-    fn noise(kind in 0..20_u8, payload in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn noise(kind in 0..24_u8, payload in prop::collection::vec(any::<u8>(), 0..100)) {
         check(&with_payload(kind, &payload))?;
         check(&payload)?;
         check(&[b"SGLK", &payload[..]].concat())?;

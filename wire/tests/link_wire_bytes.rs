@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use sandgate_wire::Message;
 use sandgate_wire::link::{
-    Features, Frame, Greeting, Instance, Offer, Parcel, ParcelKind, Signal, State, Versions, Window,
+    Features, Frame, Greeting, Instance, Offer, Parcel, ParcelKind, SegmentFrame, Signal, State, Versions,
+    Window,
 };
+use sandgate_wire::segments::{SegmentError, Token};
 
 const DOCUMENT: &str = include_str!("../../docs/host-link.md");
 const INSTANCE: Instance = Instance([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
@@ -21,6 +23,12 @@ fn examples() -> BTreeMap<&'static str, Vec<u8>> {
         (name, (0..hex.len()).step_by(2).map(byte).collect())
     };
     lines.filter(|line| !line.is_empty()).map(example).collect()
+}
+
+const TOKEN: Token = Token(INSTANCE.0);
+
+fn segment(frame: SegmentFrame) -> Frame {
+    Frame::Segment { module: 7, epoch: 2, frame }
 }
 
 #[test]
@@ -63,6 +71,12 @@ fn frames() {
         ("revive", Frame::Signal(Signal::Revive { module, epoch })),
         ("close", Frame::Signal(Signal::Close { module, epoch })),
         ("bye", Frame::Signal(Signal::Bye { reason: "done".into() })),
+        ("create", segment(SegmentFrame::Create { request: 1, size: 2 << 20, pool: "frames".into() })),
+        ("openbytoken", segment(SegmentFrame::Open { request: 2, token: TOKEN })),
+        ("closehold", segment(SegmentFrame::Close { request: 1 })),
+        ("held", segment(SegmentFrame::Held { requests: vec![1, 2] })),
+        ("granted", segment(SegmentFrame::Granted { request: 1, token: TOKEN, size: 2 << 20 })),
+        ("denied", segment(SegmentFrame::Refused { request: 2, reason: SegmentError::TooMany(16) })),
     ];
     let examples = examples();
     assert_eq!(examples.len(), frames.len() + 1, "the offer and each frame");

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Peer;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sandgate_wire::link::{
-    Agreed, Arrival, Beats, Features, Frame, Instance, Lane, LaneSendError, Lanes, LinkError, Side, Signal,
-    carry,
+    Agreed, Arrival, Beats, Features, Frame, Instance, Lane, LaneSendError, Lanes, LinkError, SegmentRequest,
+    Side, Signal, carry,
 };
+use sandgate_wire::segments::{Grant, Memory, SegmentAuthority, SegmentError, Token};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -50,6 +53,7 @@ struct Own {
     sent: u64,
     settled: u64,
     received: u64,
+    asked: Option<SegmentRequest>,
 }
 
 struct Connection {
@@ -117,6 +121,12 @@ impl End {
                 }
             }
             14 => advance(Duration::from_millis(u64::from(script.byte()) * 8)).await,
+            _ if step > 127 => {
+                let (key, number) = (script.lane(), script.number());
+                if let Some(own) = self.own.get_mut(&key) {
+                    own.ask(number);
+                }
+            }
             _ => self.disconnect().await,
         }
     }
@@ -150,8 +160,9 @@ impl End {
     fn add(&mut self, script: &mut Script<'_>) {
         let (key, window) = (script.lane(), script.window());
         let lane = Lane::new(key.0, key.1, window);
+        lane.serve_segments(Arc::new(OneSegment));
         self.lanes.add(&lane);
-        let own = Own { lane, sent: 0, settled: 0, received: 0 };
+        let own = Own { lane, sent: 0, settled: 0, received: 0, asked: None };
         if let Some(before) = self.own.insert(key, own) {
             before.close();
         }
@@ -207,7 +218,39 @@ impl Connection {
     }
 }
 
+/// Has a segment for whoever asks.
+struct OneSegment;
+
+impl SegmentAuthority for OneSegment {
+    fn create(&self, _request: u64, _pool: &str, size: u64) -> Result<Grant, SegmentError> {
+        let memory = Memory::create(size % 4096).map_err(|_| SegmentError::OutOfMemory)?;
+        Ok(Grant { token: Token([1; 16]), memory })
+    }
+
+    fn open(&self, _request: u64, token: Token) -> Result<Grant, SegmentError> {
+        if token.0[0].is_multiple_of(2) {
+            return Err(SegmentError::NoSuch);
+        }
+        self.create(0, "", u64::from(token.0[0]))
+    }
+
+    fn close(&self, _request: u64) {}
+
+    fn retain(&self, _requests: &[u64]) {}
+}
+
 impl Own {
+    /// Asks for a segment, and takes an earlier request back if it was not answered.
+    fn ask(&mut self, number: u64) {
+        if let Some(mut asked) = self.asked.take() {
+            let _ = Pin::new(&mut asked).poll(&mut Context::from_waker(Waker::noop()));
+        }
+        self.asked = Some(match number % 2 {
+            0 => self.lane.create_segment("pool", number),
+            _ => self.lane.open_segment(Token([number as u8; 16])),
+        });
+    }
+
     fn receive(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(arrival) = self.lane.poll_recv(&mut context) {

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream as Peer;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use channel::Scripted;
@@ -33,12 +33,12 @@ const URIS: [&str; 3] = ["ipc:///memory/message", "ipc:///memory/other", "no add
 
 /// How often the session gets its turn before the script goes on, or time does.
 const TURNS: usize = 8;
-const PATIENT_TURNS: usize = 64;
+const PATIENT: usize = 8;
 /// While the session waits for a module's thread, its clock runs this much faster than ours.
 const STEP: Duration = Duration::from_millis(50);
 const NAP: Duration = Duration::from_micros(50);
-/// Reached by a session only that has stopped to work.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Naps after which a session has stopped to work; ten seconds at least. A process that was halted meanwhile loses none.
+const PATIENCE: u32 = 200_000;
 
 /// Whatever the gateway does: a Create is answered, what the host says is well-formed, and the session ends
 /// when it is told to.
@@ -232,17 +232,21 @@ impl Gateway {
     }
 
     async fn await_reply(&mut self) {
-        let start = Instant::now();
-        while self.owed && !self.session.is_finished() {
-            self.patience(start).await;
-        }
+        self.until(|gateway| !gateway.owed || gateway.session.is_finished()).await;
     }
 
-    /// Waits a little for something that needs a module's thread.
-    async fn patience(&mut self, start: Instant) {
-        self.turns(PATIENT_TURNS).await;
-        assert!(start.elapsed() < PATIENCE, "the session has stopped to work");
-        if self.owed || !self.session.is_finished() {
+    /// Waits for something that needs a module's thread.
+    async fn until(&mut self, is_done: impl Fn(&Self) -> bool) {
+        let mut naps = 0;
+        while !is_done(self) {
+            for _ in 0..PATIENT {
+                self.turns(TURNS).await;
+                if is_done(self) {
+                    return;
+                }
+            }
+            assert!(naps < PATIENCE, "the session has stopped to work");
+            naps += 1;
             thread::sleep(NAP);
             advance(STEP).await;
             self.hear();
@@ -273,10 +277,7 @@ impl Gateway {
     async fn finish(mut self) {
         let (stop, _) = oneshot::channel();
         let _ = std::mem::replace(&mut self.stop, stop).send(());
-        let start = Instant::now();
-        while !self.session.is_finished() {
-            self.patience(start).await;
-        }
+        self.until(|gateway| gateway.session.is_finished()).await;
         self.hear();
         self.session.await.unwrap();
     }

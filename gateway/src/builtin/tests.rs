@@ -12,6 +12,7 @@ use super::*;
 use crate::broker::{Broker, Inbox, Link, OnFull, Publisher, Source};
 use crate::dead_letters::DeadLetters;
 use crate::module::Context;
+use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 
 /// A module's surroundings: what feeds it, what it feeds, and itself.
@@ -37,6 +38,7 @@ pub(super) fn bench(capacity: usize) -> (Bench, Context) {
         publisher,
         inbox,
         dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        segments: ModuleSegments::none(),
         status: ModuleStatus::new("module", "test"),
         stop: stop.clone(),
     };

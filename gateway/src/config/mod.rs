@@ -8,6 +8,7 @@ mod modules;
 mod native;
 mod outprocess;
 pub(crate) mod reader;
+mod segments;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -23,6 +24,7 @@ use crate::builtin::Builtin;
 use crate::dead_letters::DeadLetters;
 pub use fault::{ConfigError, Fault, Place};
 use reader::{Findings, Node};
+pub use segments::SegmentRights;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub struct ModuleConfig {
     pub name: String,
     /// How much its inbox holds (`queue.capacity`, `queue.bytes`).
     pub queue: Capacity,
+    /// Which shared memory segments it may have (`segments`).
+    pub segments: SegmentRights,
     /// What it is.
     pub kind: ModuleKind,
 }

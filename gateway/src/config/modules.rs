@@ -7,6 +7,7 @@ use super::loader::{LoaderType, Loaders, refuse_binding};
 use super::native::{MEND, read_native};
 use super::outprocess::{Addresses, read_outprocess};
 use super::reader::{Node, Object};
+use super::segments;
 use super::{ModuleConfig, ModuleKind};
 use crate::broker::Capacity;
 use crate::builtin::{self, Builtin};
@@ -37,12 +38,15 @@ pub(super) fn read(entries: &[Node<'_>], loaders: &Loaders) -> (Vec<ModuleConfig
         });
         let messages = entry.number("queue.capacity", 1..=CAPACITY_MAX, Capacity::MESSAGES as u64);
         let bytes = entry.number("queue.bytes", 1..=BYTES_MAX, Capacity::BYTES as u64);
+        let segments = segments::read(&entry);
         let args = entry.required("args", "write `\"args\": null` for none");
         let kind = read_loader(&entry, loaders, args, &mut addresses);
         entry.finish();
-        if let (Some(name), Some(messages), Some(bytes), Some(kind)) = (name, messages, bytes, kind) {
+        if let (Some(name), Some(messages), Some(bytes), Some(segments), Some(kind)) =
+            (name, messages, bytes, segments, kind)
+        {
             let queue = Capacity { messages: messages as usize, bytes: bytes as usize };
-            modules.push(ModuleConfig { name, queue, kind });
+            modules.push(ModuleConfig { name, queue, segments, kind });
         }
     }
     (modules, ordered)

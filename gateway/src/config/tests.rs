@@ -1,4 +1,5 @@
 mod delivery;
+mod segments;
 
 use proptest::prelude::*;
 use serde_json::json;

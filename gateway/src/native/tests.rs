@@ -5,6 +5,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::broker::{Broker, Inbox, Link, OnFull, Source};
 use crate::dead_letters::DeadLetters;
+use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 use support::Compiler;
 
@@ -36,6 +37,7 @@ fn run(library: &Path, arguments: &str) -> Bench {
         publisher,
         inbox,
         dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        segments: ModuleSegments::none(),
         status: status.clone(),
         stop: stop.clone(),
     };

@@ -96,13 +96,13 @@ fn bench(options: Options) -> Bench {
         let (source, terms) = (Source::Module(source.into()), Terms { time_to_live, ..terms.clone() });
         broker.add_link(Link { source, sink: sink.into(), terms }).unwrap();
     }
-    let stop = CancellationToken::new();
-    let status = ModuleStatus::new("remote", "test");
+    let (stop, status) = (CancellationToken::new(), ModuleStatus::new("remote", "test"));
     let context = Context {
         name: "remote".into(),
         publisher,
         inbox,
         dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        segments: crate::segments::ModuleSegments::none(),
         status: status.clone(),
         stop: stop.clone(),
     };

@@ -198,7 +198,7 @@ async fn gone(state: &mut watch::Receiver<LinkState>) -> Ended {
 }
 
 /// Waits until the host has opened the lane.
-async fn opened(signals: &mut mpsc::Receiver<Signal>) -> Result<(), Ended> {
+pub(super) async fn opened(signals: &mut mpsc::Receiver<Signal>) -> Result<(), Ended> {
     let answer = async {
         while let Some(signal) = signals.recv().await {
             match signal {

@@ -15,6 +15,7 @@ use sandgate_wire::link::{
     Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
     Window, carry, greet,
 };
+use sandgate_wire::segments::SegmentAuthority;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, watch};
@@ -270,11 +271,17 @@ impl HostLink {
         let _ = state.wait_for(|state| *state == LinkState::Silent).await;
     }
 
-    /// Puts a module on the link.
-    pub(super) fn open(&self, module: u32, epoch: u32, window: Window) -> Place {
+    /// Puts a module on the link. The authority answers when its host asks for segments.
+    pub(super) fn open(
+        &self,
+        (module, epoch): (u32, u32),
+        window: Window,
+        segments: impl SegmentAuthority + 'static,
+    ) -> Place {
         let (sender, signals) = mpsc::channel(SIGNALS);
         self.host.proxies().insert((module, epoch), sender);
         let lane = Lane::new(module, epoch, window);
+        lane.serve_segments(Arc::new(segments));
         self.host.lanes.add(&lane);
         Place { lane, signals, link: self.clone() }
     }
@@ -306,6 +313,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         let (module, epoch) = (self.lane.module(), self.lane.epoch());
         self.link.host.lanes.remove(module, epoch);
+        // Whatever way it came here, what the module held of segments is given back.
+        drop(self.lane.close());
         self.link.host.proxies().remove(&(module, epoch));
     }
 }

@@ -26,6 +26,7 @@ mod over_pair;
 mod presence;
 mod proxy;
 mod quantum;
+mod segments_place;
 mod suspects;
 mod tally;
 

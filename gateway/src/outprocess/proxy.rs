@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use sandgate_wire::link::{Offer, Signal};
+use sandgate_wire::link::{Features, Offer, Signal};
 
 use super::attach::{Attach, Ended, flush};
 use super::backlog::Backlog;
@@ -18,11 +18,13 @@ use super::launched::Launched;
 use super::links::{JoinError, Links, Place};
 use super::over_pair;
 use super::presence::Presence;
+use super::segments_place::SegmentsPlace;
 use super::tally::Tally;
 use crate::broker::{Inbox, Publisher};
 use crate::config::{ChannelKind, OutprocessConfig};
 use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Life, Module};
+use crate::segments::ModuleSegments;
 use crate::status::{ModuleStatus, State};
 
 /// How long a stopping proxy goes on handing its inbox to a host.
@@ -64,7 +66,7 @@ impl<C: Connector> Module for Proxy<C> {
     fn run(self: Box<Self>, context: Context) -> Life {
         Box::pin(async move {
             let Self { config, connector, links } = *self;
-            let Context { name, publisher, mut inbox, dead_letters, status, stop } = context;
+            let Context { name, publisher, mut inbox, dead_letters, segments, status, stop } = context;
             let launched = config
                 .launch
                 .clone()
@@ -76,6 +78,7 @@ impl<C: Connector> Module for Proxy<C> {
                 connector,
                 links,
                 dead_letters,
+                segments,
                 launched,
                 launch: None,
                 publisher,
@@ -101,6 +104,7 @@ pub(super) struct Running<C> {
     connector: C,
     links: Links,
     pub(super) dead_letters: DeadLetters,
+    segments: ModuleSegments,
     pub(super) launched: Option<Launched>,
     /// The launch that has answered last.
     launch: Option<u64>,
@@ -185,17 +189,18 @@ impl<C: Connector> Running<C> {
                     None
                 }
             },
-            _ => None,
+            Some(offer) => {
+                let segments = self.join_for_segments(&offer).await;
+                return self.serve_on_pair(attach, segments, inbox).await;
+            }
+            None => None,
         };
         match place {
             Some(place) => {
                 info!(module = self.module, way = "host link", "attached");
                 self.serve_on_link(attach, place, inbox).await
             }
-            None => {
-                info!(module = self.module, way = "pair", "attached");
-                self.serve_on_pair(attach, inbox).await
-            }
+            None => self.serve_on_pair(attach, None, inbox).await,
         }
     }
 
@@ -228,10 +233,31 @@ impl<C: Connector> Running<C> {
     /// A place on the link that the host offers.
     async fn join(&self, offer: &Offer) -> Result<Place, JoinError> {
         let link = self.links.join(offer, self.config.link.beats()).await?;
-        Ok(link.open(offer.module, self.links.next_epoch(), self.config.link.window()))
+        let address = (offer.module, self.links.next_epoch());
+        Ok(link.open(address, self.config.link.window(), self.segments.holder()))
     }
 
-    async fn serve_on_pair(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
+    /// A place on the link for a module whose messages go over V1's channels, if it has a grant of segments and
+    /// its host is such that it can have some.
+    async fn join_for_segments(&self, offer: &Offer) -> Option<SegmentsPlace> {
+        if !self.segments.is_granted() || !offer.features.contains(Features::SEGMENTS) {
+            return None;
+        }
+        let joined = match self.join(offer).await {
+            Ok(place) => SegmentsPlace::open(place).await,
+            Err(error) => Err(error.to_string()),
+        };
+        joined.inspect_err(|error| warn!(module = self.module, error, "the module has no segments")).ok()
+    }
+
+    /// Serves a module on V1's channels.
+    async fn serve_on_pair(
+        &mut self,
+        attach: &Attach,
+        mut segments: Option<SegmentsPlace>,
+        inbox: &mut Inbox,
+    ) -> Ended {
+        info!(module = self.module, way = "pair", segments = segments.is_some(), "attached");
         if let Err(ended) = attach.start() {
             return ended;
         }
@@ -250,6 +276,7 @@ impl<C: Connector> Running<C> {
                 () = &mut receiving => Ended::Closed,
                 () = sending => Ended::Stopped,
                 ended = attend(attach, presence) => ended,
+                never = SegmentsPlace::keep(&mut segments, &publisher) => match never {},
             }
         };
         if ended == Ended::Stopped {

@@ -22,6 +22,7 @@ use super::*;
 use crate::broker::{Broker, Counters, Inbox, Link, Publisher, Source, Terms};
 use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Module};
+use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 
 const NAMES: [&str; 2] = ["fragile", "innocent"];
@@ -57,6 +58,7 @@ fn bench() -> Bench {
             publisher,
             inbox,
             dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+            segments: ModuleSegments::none(),
             status: ModuleStatus::new(name, "test"),
             stop: CancellationToken::new(),
         };

@@ -14,6 +14,7 @@ use crate::broker::{Broker, Inbox, Link, OnFull, Publisher, Source};
 use crate::config::{HostLinkConfig, LaunchConfig, OutprocessConfig, RestartConfig};
 use crate::dead_letters::DeadLetters;
 use crate::module::{Context, Module};
+use crate::segments::ModuleSegments;
 use crate::status::ModuleStatus;
 
 /// Hands out channels in memory and their other ends to the test, two for each attach.
@@ -115,6 +116,7 @@ fn bench_with<C: Connector>(
         publisher,
         inbox,
         dead_letters: DeadLetters::new(broker.clone(), "/nowhere/letters".into()),
+        segments: ModuleSegments::none(),
         status: ModuleStatus::new("remote", "test"),
         stop: stop.clone(),
     };

@@ -44,7 +44,8 @@ fn prepare(arguments: &Replay) -> Result<(Verdict, Module)> {
     let path = &arguments.verdict;
     let verdict = read(path).with_context(|| format!("{} cannot be used", path.display()))?;
     let module = Module::load(&arguments.sandbox.engine()?, &arguments.module, &arguments.sandbox.limits())?;
-    if module.digest() != verdict.digest {
+    // A gateway's verdict on a message whose hosts died knows no digest.
+    if !verdict.digest.is_empty() && module.digest() != verdict.digest {
         let path = arguments.module.display();
         if !arguments.force {
             bail!("{path} is not the module that the verdict tells of: its digest differs; --force goes on");

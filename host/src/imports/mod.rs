@@ -4,6 +4,7 @@ mod broker;
 mod log;
 mod poll;
 mod random;
+mod segments;
 mod timers;
 
 use wasmtime::component::{HasSelf, Linker};

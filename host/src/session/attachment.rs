@@ -60,7 +60,9 @@ impl Attachment {
         match (self.phase, &self.channel) {
             (Phase::Created, Some(channel)) => {
                 self.phase = Phase::Started;
-                self.actor.start(Port::pair(channel.clone()));
+                // A gateway that has opened a lane and starts the module here has it for segments.
+                let segments = self.link.as_ref().map(|link| link.lane().clone());
+                self.actor.start(Port::pair_with_segments(channel.clone(), segments));
                 true
             }
             (Phase::Creating, _) => {

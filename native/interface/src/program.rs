@@ -3,9 +3,10 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use crate::module::{BrokerHandle, MessageHandle};
+use crate::segment::SegmentFunctions;
 
 /// The version of this interface. Program and library of two different ones do not work together.
-pub const VERSION: c_int = 1;
+pub const VERSION: c_int = 2;
 
 /// The name of the function by which the program gets a [`Library`].
 pub const GET_LIBRARY: &str = "Sandgate_GetLibrary";
@@ -44,6 +45,8 @@ pub struct Outlet {
     /// Publishes a message, given as its bytes in V1's format, which are valid during the call. May wait. Gives
     /// 0 when the message was taken.
     pub publish: unsafe extern "C" fn(context: *mut c_void, bytes: *const u8, size: usize) -> c_int,
-    /// Called once, when nothing can call `publish` any more.
+    /// What it does about shared memory segments.
+    pub segments: SegmentFunctions,
+    /// Called once, when nothing can call any of these any more.
     pub release: unsafe extern "C" fn(context: *mut c_void),
 }

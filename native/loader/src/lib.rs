@@ -16,9 +16,11 @@ mod instance;
 mod module_library;
 mod outlet;
 mod search;
+mod segments;
 
 pub use error::{CreateError, LoadError, ReceiveError};
 pub use instance::Instance;
 pub use module_library::ModuleLibrary;
 pub use outlet::{Outlet, Refused};
 pub use search::VARIABLE;
+pub use segments::HeldSegment;

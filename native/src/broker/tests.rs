@@ -2,6 +2,8 @@ use std::ffi::{c_int, c_void};
 use std::slice;
 use std::sync::Mutex;
 
+use sandgate_native_interface::segment::{Segment, SegmentFunctions, SegmentResult};
+
 use super::*;
 use crate::message::Message_Destroy;
 use crate::message::tests::message_of;
@@ -25,8 +27,29 @@ unsafe extern "C" fn release(context: *mut c_void) {
     unsafe { &*context.cast::<Mutex<Seen>>() }.lock().unwrap().released += 1;
 }
 
+unsafe extern "C" fn give(_: *mut c_void, _: *const u8, _: usize, _: *mut Segment) -> c_int {
+    SegmentResult::Unavailable as c_int
+}
+
+unsafe extern "C" fn make(_: *mut c_void, _: *const u8, _: usize, _: u64, _: *mut Segment) -> c_int {
+    SegmentResult::Unavailable as c_int
+}
+
+unsafe extern "C" fn read(_: *mut c_void, _: u64, _: u64, _: *mut u8, _: usize) -> c_int {
+    SegmentResult::Unavailable as c_int
+}
+
+unsafe extern "C" fn write(_: *mut c_void, _: u64, _: u64, _: *const u8, _: usize) -> c_int {
+    SegmentResult::Unavailable as c_int
+}
+
+unsafe extern "C" fn close(_: *mut c_void, _: u64) {}
+
+/// A program without segments.
+const NONE: SegmentFunctions = SegmentFunctions { create: make, open: give, read, write, close };
+
 fn broker(seen: &Mutex<Seen>) -> BrokerHandle {
-    create(Outlet { context: ptr::from_ref(seen).cast_mut().cast(), publish, release })
+    create(Outlet { context: ptr::from_ref(seen).cast_mut().cast(), publish, segments: NONE, release })
 }
 
 /// A module's handle, which the broker only compares with NULL.

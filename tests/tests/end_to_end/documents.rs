@@ -20,6 +20,8 @@ const DEMO: &str = "cd target/guests/modules && ../../release/gateway ../../../s
 pub(crate) const REMOTE_GATEWAY: &str = "target/release/gateway samples/rust_remote/gateway.json";
 pub(crate) const REMOTE: &str = "target/release/rust_remote /tmp/rust_remote.control";
 
+pub(crate) const SHARED_MEMORY: &str = "target/release/gateway samples/shared_memory/gateway.json";
+
 const COMPILE: &str = "cc -shared -fPIC -I native/include -o target/libannotate.so samples/native_module_host/module/annotate.c";
 const NATIVE: &str = "target/release/gateway samples/native_module_host/gateway.json";
 const NATIVE_GATEWAY: &str = "target/release/gateway samples/native_module_host/outprocess.json";
@@ -31,6 +33,7 @@ const COMMANDS: &[(&str, &str)] = &[
     (HOST, "the_two_terminals_work_as_they_are_written"),
     (REMOTE_GATEWAY, "rust_remote.rs"),
     (REMOTE, "rust_remote.rs"),
+    (SHARED_MEMORY, "shared_memory.rs"),
     (DEMO, "the_demo_sample_works_as_it_is_written"),
     (COMPILE, "the_native_sample_works_as_it_is_written"),
     (NATIVE, "the_native_sample_works_as_it_is_written"),
@@ -43,6 +46,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask conformance", "its tests are a step of cargo xtask test"),
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
+    ("cargo xtask bench --only segments", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only recovery", "a step of cargo xtask test, with --smoke"),
     (
         "cargo xtask bench --only hostile --json docs/hostile-tenants.json",
@@ -118,7 +122,7 @@ pub(crate) fn checkout(scratch: &Scratch) {
     for name in ["gateway", "wasm-host", "rust_remote"] {
         symlink(program(name), release.join(name)).unwrap();
     }
-    for name in ["annotate", "threshold"] {
+    for name in ["annotate", "threshold", "camera", "inspector"] {
         symlink(guest(&format!("modules/{name}")), modules.join(name).with_extension("wasm")).unwrap();
     }
     link_folders(scratch);

@@ -26,4 +26,5 @@ mod native;
 mod repeated_create;
 mod restart;
 mod rust_remote;
+mod shared_memory;
 mod start_order;

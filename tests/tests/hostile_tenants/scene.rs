@@ -78,6 +78,7 @@ fn configuration(scratch: &Scratch, tenant: &Tenant) -> Value {
         configuration = configuration
             .remote(played, attached(&scratch.id(played)), Value::Null)
             .remote(name, attached(&scratch.id(name)), arguments.clone())
+            .grant(&["scratch"])
             .link(played, name)
             .link(name, played);
     }

@@ -102,7 +102,7 @@ fn a_message_whose_host_dies_again_and_again_is_given_up_too() {
     // The gateway's verdict is one that can be replayed; here the message does no harm.
     let verdict = scratch.write("verdict.json", letter["verdict"].to_string());
     let mut replay = command(&scratch, &host);
-    let output = replay.args(["replay", "--force"]).args([&verdict, &module]).output().unwrap();
+    let output = replay.arg("replay").args([&verdict, &module]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(

@@ -121,6 +121,12 @@ pub enum Violation {
         /// The newest that was ever sent.
         sent: u64,
     },
+    /// A host asks for segments and does not read the answers.
+    #[error("more than {0} answers about segments wait to be read")]
+    TooManyRequests(usize),
+    /// Descriptors that no frame speaks of, or a frame without the descriptor that it speaks of.
+    #[error("descriptors and the frames that speak of them do not agree")]
+    Descriptors,
     /// More modules than a link carries.
     #[error("more than {0} modules")]
     TooManyModules(usize),

@@ -20,6 +20,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::hello::Greeting;
 use super::parcel::Parcel;
+use super::segments::{HELD_MAX, SegmentFrame};
 use super::signal::{STATISTICS_MAX, Signal, TEXT_MAX};
 use crate::limits::MESSAGE_MAX;
 use crate::{DecodeError, EncodeError};
@@ -65,10 +66,22 @@ pub enum Kind {
     Close = 13,
     /// [`Signal::Bye`].
     Bye = 14,
+    /// [`SegmentFrame::Create`].
+    SegmentCreate = 15,
+    /// [`SegmentFrame::Open`].
+    SegmentOpen = 16,
+    /// [`SegmentFrame::Close`].
+    SegmentClose = 17,
+    /// [`SegmentFrame::Held`].
+    SegmentsHeld = 18,
+    /// [`SegmentFrame::Granted`].
+    SegmentGranted = 19,
+    /// [`SegmentFrame::Refused`].
+    SegmentRefused = 20,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 20] = [
         Self::Hello,
         Self::Open,
         Self::Opened,
@@ -83,12 +96,23 @@ impl Kind {
         Self::Revive,
         Self::Close,
         Self::Bye,
+        Self::SegmentCreate,
+        Self::SegmentOpen,
+        Self::SegmentClose,
+        Self::SegmentsHeld,
+        Self::SegmentGranted,
+        Self::SegmentRefused,
     ];
 
     /// The kind with this number, if it is known.
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte).checked_sub(1)?).copied()
+    }
+
+    /// Whether it is one of those that speak of segments.
+    fn is_of_segments(self) -> bool {
+        self as u8 >= Self::SegmentCreate as u8
     }
 
     /// The largest payload of such a frame in bytes.
@@ -98,6 +122,7 @@ impl Kind {
             Self::Parcel => PAYLOAD_MAX,
             Self::Statistics => STATISTICS_MAX,
             Self::Refused | Self::State | Self::Bye => TEXT_MAX + 1,
+            Self::SegmentsHeld => HELD_MAX * size_of::<u64>(),
             _ => FIXED_MAX,
         }
     }
@@ -192,6 +217,15 @@ pub enum Frame {
         /// That of the Ping.
         sequence: u64,
     },
+    /// Something about shared memory segments. The descriptor of a granted one comes beside the bytes.
+    Segment {
+        /// The module's number on the link.
+        module: u32,
+        /// Which attach of the module.
+        epoch: u32,
+        /// What is said.
+        frame: SegmentFrame,
+    },
     /// Everything else.
     Signal(Signal),
     /// A kind that this version does not know, to be ignored.
@@ -229,6 +263,10 @@ impl Frame {
             Some(Kind::Ping) => Self::Ping { sequence },
             Some(Kind::Pong) => Self::Pong { sequence },
             Some(Kind::Hello) => Self::Hello(Greeting::decode(payload.as_ref())?),
+            Some(kind) if kind.is_of_segments() => {
+                let frame = SegmentFrame::decode(kind, sequence, payload.as_ref())?;
+                Self::Segment { module, epoch, frame }
+            }
             Some(kind) => Self::Signal(Signal::decode(kind, header, payload.as_ref())?),
             None => Self::Unknown { kind },
         })
@@ -243,6 +281,7 @@ impl Frame {
             Self::Settle { .. } => Kind::Settle as u8,
             Self::Ping { .. } => Kind::Ping as u8,
             Self::Pong { .. } => Kind::Pong as u8,
+            Self::Segment { frame, .. } => frame.kind() as u8,
             Self::Signal(signal) => signal.kind() as u8,
             Self::Unknown { kind } => *kind,
         }
@@ -270,6 +309,7 @@ impl Frame {
             }
             Self::Ping { sequence } => bytes.put_slice(&bare(Kind::Ping, 0, 0, *sequence)),
             Self::Pong { sequence } => bytes.put_slice(&bare(Kind::Pong, 0, 0, *sequence)),
+            Self::Segment { module, epoch, frame } => frame.encode(*module, *epoch, &mut bytes),
             Self::Signal(signal) => signal.encode(&mut bytes),
             Self::Unknown { kind } => {
                 bytes.put_slice(&Header { kind: *kind, ..Header::default() }.encode());

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::{Lane, STATISTICS_MAX, Side, Signal};
+use super::{Features, Lane, STATISTICS_MAX, Side, Signal};
 use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
@@ -55,7 +55,8 @@ pub struct LinkStatistics {
     pub frames_received: u64,
     /// Frames of kinds that this version does not know, which were ignored.
     pub unknown: u64,
-    /// Frames for lanes that had just been closed or removed, which were dropped.
+    /// Frames for lanes that had just been closed or removed, and answers that nobody waited for any more, which were
+    /// dropped, with their descriptors.
     pub strays: u64,
 }
 
@@ -193,6 +194,7 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     number: u64,
     side: Side,
+    features: Features,
 }
 
 impl Connection {
@@ -202,6 +204,11 @@ impl Connection {
 
     pub(super) fn side(&self) -> Side {
         self.side
+    }
+
+    /// Whether the peer knows of shared memory segments.
+    pub(super) fn knows_segments(&self) -> bool {
+        self.features.contains(Features::SEGMENTS)
     }
 
     /// The lane has something to send. To be called without a lock.

@@ -38,14 +38,23 @@ impl fmt::Display for Versions {
     }
 }
 
-/// A set of optional abilities, one bit each. None is defined yet. What both have is used; bits that a
-/// process does not know are ignored.
+/// A set of optional abilities, one bit each. What both have is used; bits that a process does not know are
+/// ignored.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Features(pub u64);
 
 impl Features {
+    /// Shared memory segments: their frames, and descriptors beside them.
+    pub const SEGMENTS: Self = Self(1);
+
     /// What this build can do.
-    pub const OURS: Self = Self(0);
+    pub const OURS: Self = Self::SEGMENTS;
+
+    /// Whether these are all among it.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 
     /// What both can do.
     #[must_use]

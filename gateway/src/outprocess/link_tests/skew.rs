@@ -70,7 +70,7 @@ async fn a_host_that_knows_more_is_served_as_one_that_does_not() {
     channels.control.try_send(success(extension.into())).unwrap();
 
     // Frames of kinds that nobody knows yet, with flags.
-    for (kind, length) in [(0_u8, 0_usize), (15, 5), (99, 70_000), (255, 1)] {
+    for (kind, length) in [(0_u8, 0_usize), (90, 5), (99, 70_000), (255, 1)] {
         let mut header = [0; 24];
         header[..4].copy_from_slice(&(length as u32).to_be_bytes());
         (header[4], header[5]) = (kind, 0xff);

@@ -35,8 +35,9 @@ pub mod log;
 mod message;
 
 pub use bindings::sandgate::gateway::types::{Delivery, Message, ModuleError};
-pub use bindings::sandgate::gateway::{broker, timers};
+pub use bindings::sandgate::gateway::{broker, segments, timers};
 pub use configuration::configuration;
+pub use segments::Segment;
 pub use timers::Timer;
 
 /// A module: something that is created from its configuration and takes messages.

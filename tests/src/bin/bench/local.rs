@@ -9,6 +9,7 @@ use sandgate_gateway::config::Config;
 use sandgate_gateway::gateway::Gateway;
 use sandgate_gateway::module::{Context as ModuleContext, Life, Module};
 use sandgate_gateway::runtime;
+use sandgate_gateway::segments::{LocalSegments, SegmentRights};
 use sandgate_gateway::status::ModuleStatus;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -38,7 +39,11 @@ impl LocalGateway {
     /// Adds a module in another process: its name and entrypoint, as a configuration has them.
     pub(crate) fn add_remote(&mut self, name: &str, entrypoint: Value, args: &Value) -> Result<()> {
         let loader = json!({"name": "outprocess", "entrypoint": entrypoint});
-        let module = json!({"name": name, "loader": loader, "args": args});
+        self.add_module(json!({"name": name, "loader": loader, "args": args}))
+    }
+
+    /// Adds a module as a configuration has it.
+    pub(crate) fn add_module(&mut self, module: Value) -> Result<()> {
         let config = Config::check(&json!({"modules": [module], "links": []}), false);
         for module in config.map_err(|faults| anyhow!("{faults:?}"))?.modules {
             self.gateway.add_module(module)?;
@@ -56,6 +61,11 @@ impl LocalGateway {
             self.gateway.broker().add_link(Link { source, sink: sink.into(), terms })?;
         }
         Ok(End { orders })
+    }
+
+    /// Shared memory segments for the benchmark itself.
+    pub(crate) fn segments_of(&self, rights: SegmentRights, status: ModuleStatus) -> LocalSegments {
+        LocalSegments::new(&self.gateway.segments().of_module(rights, status))
     }
 
     /// Starts what has been added.

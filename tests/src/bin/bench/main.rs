@@ -15,6 +15,7 @@ mod hostile;
 mod local;
 mod recovery;
 mod report;
+mod segments;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ Examples:
   cargo xtask bench                     the table
   cargo xtask bench --json rows.json    and the rows as JSON
   cargo xtask bench --only 'pair 256'   one measurement
+  cargo xtask bench --only segments     frames in shared memory, beside by value
   cargo xtask bench --only recovery     how long nothing comes through when something breaks
   cargo xtask bench --only hostile      a module beside each of those that misbehave
   cargo xtask bench --smoke             a few messages: shows that it runs, measures nothing"
@@ -54,7 +56,7 @@ struct Arguments {
     #[arg(long)]
     smoke: bool,
     /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
-    /// `recovery`;
+    /// `segments`, `recovery`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -99,6 +101,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
                 echo::measure(&mut report, way, size, rounds, scale).context(name)?;
             }
         }
+    }
+    if wanted("segments") {
+        segments::measure(&mut report, rounds, scale).context("segments")?;
     }
     if wanted("recovery") {
         recovery::measure(&mut report, rounds, scale).context("recovery")?;

@@ -6,7 +6,8 @@ use std::io::IoSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::link::frame::{Header, Kind, bare};
-use crate::link::{Parcel, Signal};
+use crate::link::{Parcel, SegmentFrame, Signal};
+use crate::segments::{Memory, SegmentError};
 
 /// Bytes after which a batch takes no more frames.
 const FULL: usize = 64 << 10;
@@ -21,13 +22,23 @@ const PIECES: usize = 32;
 pub(in crate::link) struct Batch {
     buffer: BytesMut,
     pieces: VecDeque<Bytes>,
+    /// The frames with a descriptor, each a piece of its own: how many pieces are in front of it and behind the
+    /// one before, and what takes the frame's place if no descriptor can be sent.
+    descriptors: VecDeque<Beside>,
     bytes: usize,
     frames: u64,
 }
 
+struct Beside {
+    pieces_before: usize,
+    memory: Memory,
+    instead: Bytes,
+}
+
 impl Batch {
     pub(super) fn new() -> Self {
-        Self { buffer: BytesMut::with_capacity(FULL), pieces: VecDeque::new(), bytes: 0, frames: 0 }
+        let (pieces, descriptors) = (VecDeque::new(), VecDeque::new());
+        Self { buffer: BytesMut::with_capacity(FULL), pieces, descriptors, bytes: 0, frames: 0 }
     }
 
     pub(in crate::link) fn is_full(&self) -> bool {
@@ -76,6 +87,28 @@ impl Batch {
         signal.encode(&mut self.buffer);
     }
 
+    /// A frame about segments, with the memory whose descriptor goes beside it.
+    pub(in crate::link) fn segment(
+        &mut self,
+        module: u32,
+        epoch: u32,
+        frame: &SegmentFrame,
+        memory: Option<Memory>,
+    ) {
+        self.frames += 1;
+        let Some(memory) = memory else { return frame.encode(module, epoch, &mut self.buffer) };
+        self.seal();
+        let request = frame.request();
+        let refused = SegmentFrame::Refused { request, reason: SegmentError::Unavailable };
+        let mut instead = BytesMut::new();
+        refused.encode(module, epoch, &mut instead);
+        let known: usize = self.descriptors.iter().map(|beside| beside.pieces_before + 1).sum();
+        let pieces_before = self.pieces.len() - known;
+        self.descriptors.push_back(Beside { pieces_before, memory, instead: instead.freeze() });
+        frame.encode(module, epoch, &mut self.buffer);
+        self.seal();
+    }
+
     fn put(&mut self, header: &[u8]) {
         self.frames += 1;
         self.buffer.put_slice(header);
@@ -94,10 +127,45 @@ impl Batch {
         std::mem::take(&mut self.frames)
     }
 
-    /// The sealed pieces, as far as one write takes them. Says how many they are.
+    /// The sealed pieces, as far as one write takes them. Says how many they are. A write ends in front of a
+    /// frame with a descriptor, unless it begins with that.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; PIECES]) -> usize {
-        let pieces = self.pieces.iter().zip(slices.iter_mut());
+        let most = match (self.descriptors.front(), self.descriptors.get(1)) {
+            (Some(Beside { pieces_before: 0, .. }), next) => {
+                next.map_or(PIECES, |next| next.pieces_before + 1)
+            }
+            (Some(next), _) => next.pieces_before,
+            (None, _) => PIECES,
+        };
+        let pieces = self.pieces.iter().take(most).zip(slices.iter_mut());
         pieces.map(|(piece, slice)| *slice = IoSlice::new(piece)).count()
+    }
+
+    /// The memory whose descriptor goes beside the first byte of the next write.
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        self.descriptors.front().filter(|beside| beside.pieces_before == 0).map(|beside| &beside.memory)
+    }
+
+    /// The descriptor of the next write was sent, with some of its bytes.
+    pub(super) fn advance_with_descriptor(&mut self, written: usize) {
+        self.descriptors.pop_front();
+        if let Some(next) = self.descriptors.front_mut() {
+            // The frame that had it is a piece in front of the next one now.
+            next.pieces_before += 1;
+        }
+        self.advance(written);
+    }
+
+    /// The descriptor of the next write cannot be sent: the frame says that there is no segment.
+    pub(super) fn refuse_descriptor(&mut self) {
+        let Some(beside) = self.descriptors.pop_front() else { return };
+        if let Some(piece) = self.pieces.front_mut() {
+            self.bytes = self.bytes - piece.len() + beside.instead.len();
+            *piece = beside.instead;
+        }
+        if let Some(next) = self.descriptors.front_mut() {
+            next.pieces_before += 1;
+        }
     }
 
     /// So many bytes of the pieces have been written.
@@ -109,6 +177,9 @@ impl Batch {
             }
             written -= piece.len();
             self.pieces.pop_front();
+            if let Some(next) = self.descriptors.front_mut() {
+                next.pieces_before -= 1;
+            }
         }
     }
 
@@ -125,7 +196,8 @@ pub(super) fn no_slices<'a>() -> [IoSlice<'a>; PIECES] {
 #[cfg(test)]
 mod tests {
     use super::{Batch, LARGE, no_slices};
-    use crate::link::{Frame, Parcel, ParcelKind, Signal};
+    use crate::link::{Frame, Parcel, ParcelKind, SegmentFrame, Signal};
+    use crate::segments::{Memory, SegmentError, Token};
 
     fn parcel(length: usize) -> Parcel {
         Parcel {
@@ -178,5 +250,75 @@ mod tests {
             }
             assert!(rest.is_empty());
         }
+    }
+
+    /// Each write begins with the frame whose descriptor it has, and has no other's.
+    #[test]
+    fn a_descriptor_goes_with_the_first_byte_of_its_frame() {
+        let granted = |request| SegmentFrame::Granted { request, token: Token([7; 16]), size: 1 };
+        for step in [1, 7, usize::MAX] {
+            let mut batch = Batch::new();
+            let mut wanted = Vec::new();
+            for request in 1..6 {
+                if request % 2 == 0 {
+                    batch.settle(1, 2, request);
+                    wanted.push(Frame::Settle { module: 1, epoch: 2, sequence: request });
+                }
+                if request == 5 {
+                    let parcel = parcel(LARGE);
+                    batch.parcel(1, 2, 1, parcel.size().unwrap(), &parcel);
+                    wanted.push(Frame::Parcel { module: 1, epoch: 2, sequence: 1, parcel });
+                }
+                batch.segment(1, 2, &granted(request), Some(Memory::create(request).unwrap()));
+                wanted.push(Frame::Segment { module: 1, epoch: 2, frame: granted(request) });
+            }
+            batch.segment(1, 2, &SegmentFrame::Close { request: 9 }, None);
+            wanted.push(Frame::Segment { module: 1, epoch: 2, frame: SegmentFrame::Close { request: 9 } });
+            batch.seal();
+            let (mut bytes, mut beside) = (Vec::new(), Vec::new());
+            while !batch.is_empty() {
+                let memory = batch.memory().map(Memory::size);
+                let mut slices = no_slices();
+                let count = batch.slices(&mut slices);
+                let some: Vec<u8> =
+                    slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                beside.extend(memory.map(|size| (bytes.len(), size)));
+                bytes.extend_from_slice(&some);
+                match memory {
+                    Some(_) => batch.advance_with_descriptor(some.len()),
+                    None => batch.advance(some.len()),
+                }
+            }
+            let (mut at, mut expected) = (0, Vec::new());
+            for frame in wanted {
+                let (parsed, length) = Frame::parse(&bytes[at..]).unwrap().unwrap();
+                assert_eq!(parsed, frame);
+                if let Frame::Segment { frame: SegmentFrame::Granted { request, .. }, .. } = frame {
+                    expected.push((at, request));
+                }
+                at += length;
+            }
+            assert_eq!(at, bytes.len());
+            assert_eq!(beside, expected);
+        }
+    }
+
+    #[test]
+    fn a_descriptor_that_cannot_be_sent_makes_its_frame_a_refusal() {
+        let mut batch = Batch::new();
+        for request in [1, 2] {
+            let frame = SegmentFrame::Granted { request, token: Token([7; 16]), size: 1 };
+            batch.segment(1, 2, &frame, Some(Memory::create(request).unwrap()));
+        }
+        batch.refuse_descriptor();
+        assert!(batch.memory().is_none());
+        let mut slices = no_slices();
+        let count = batch.slices(&mut slices);
+        assert_eq!(count, 1);
+        let (frame, length) = Frame::parse(&slices[0]).unwrap().unwrap();
+        let refused = SegmentFrame::Refused { request: 1, reason: SegmentError::Unavailable };
+        assert_eq!(frame, Frame::Segment { module: 1, epoch: 2, frame: refused });
+        batch.advance(length);
+        assert_eq!(batch.memory().map(Memory::size), Some(2));
     }
 }

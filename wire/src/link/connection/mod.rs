@@ -1,6 +1,7 @@
 //! One connection of a link: the greeting, and carrying lanes until it ends.
 
 mod batch;
+mod descriptors;
 mod pulse;
 mod reader;
 mod writer;
@@ -16,7 +17,8 @@ use tokio::time::timeout;
 
 use super::frame::{Frame, HEADER_SIZE, Header, Kind, Payload};
 use super::lanes::Shared;
-use super::{Agreed, Beats, Greeting, Lanes, LinkError, Signal, Violation};
+use super::{Agreed, Beats, Features, Greeting, Lanes, LinkError, Signal, Violation};
+use descriptors::Source;
 use pulse::Pulse;
 use reader::Reader;
 use writer::Writer;
@@ -100,7 +102,7 @@ pub async fn carry(
     beats: Beats,
 ) -> LinkError {
     let lanes = &lanes.shared;
-    let begun = match lanes.begin(side, agreed.peer) {
+    let begun = match lanes.begin(side, agreed) {
         Ok(begun) => begun,
         Err(error) => return error,
     };
@@ -108,6 +110,8 @@ pub async fn carry(
     let _ending = Ending { lanes, connection };
     let pulse = Pulse::new();
     let (read, write) = stream.split();
+    let descriptors = side == Side::Host && agreed.features.contains(Features::SEGMENTS);
+    let read = Source::new(read, descriptors);
     let mut reader = Reader::new(read, side, lanes.clone(), begun, signals, &pulse);
     let mut writer = Writer::new(write, lanes.clone(), connection, &pulse);
 

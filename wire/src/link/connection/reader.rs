@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{BufMut, BytesMut};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::ReadHalf;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::yield_now;
 
 use super::Side;
+use super::descriptors::Source;
 use super::pulse::Pulse;
 use crate::link::frame::{Frame, HEADER_SIZE, Header, Kind, Payload};
 use crate::link::lanes::{Answer, Begun, Key, Shared};
-use crate::link::{Lane, LinkError, Signal, Violation};
+use crate::link::{Lane, LinkError, SegmentFrame, Signal, Violation};
 
 /// The read buffer. Frames are parsed where they lie, so what is kept of them is copied out of it.
 const BUFFER: usize = 64 << 10;
@@ -27,7 +26,7 @@ const TURN: usize = 64 << 10;
 const TURN_FRAMES: u32 = 16;
 
 pub(super) struct Reader<'a> {
-    half: ReadHalf<'a>,
+    from: Source<'a>,
     side: Side,
     lanes: Arc<Shared>,
     connection: u64,
@@ -50,7 +49,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(
-        half: ReadHalf<'a>,
+        from: Source<'a>,
         side: Side,
         lanes: Arc<Shared>,
         begun: Begun,
@@ -58,7 +57,7 @@ impl<'a> Reader<'a> {
         pulse: &'a Pulse,
     ) -> Self {
         Self {
-            half,
+            from,
             side,
             lanes,
             connection: begun.number,
@@ -126,7 +125,7 @@ impl<'a> Reader<'a> {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        let count = self.half.read(&mut self.buffer[self.end..]).await?;
+        let count = self.from.read(&mut self.buffer[self.end..]).await?;
         self.end += count;
         self.heard(count).await
     }
@@ -159,7 +158,7 @@ impl<'a> Reader<'a> {
         self.start += here;
         while payload.len() < length {
             let left = length - payload.len();
-            let count = self.half.read_buf(&mut (&mut payload).limit(left)).await?;
+            let count = self.from.read_payload(&mut (&mut payload).limit(left)).await?;
             self.heard(count).await?;
         }
         let frame = Frame::decode(header, Payload::Owned(payload.freeze()), &mut self.source);
@@ -216,6 +215,11 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             }
+            (side, Frame::Segment { module, epoch, frame })
+                if frame.is_for_gateways() == (side == Side::Gateway) =>
+            {
+                self.on_segment((module, epoch), frame)
+            }
             (_, Frame::Signal(Signal::Bye { reason })) => Err(LinkError::Left(reason)),
             (Side::Host, Frame::Ping { sequence }) => self.on_ping(sequence).await,
             (Side::Gateway, Frame::Pong { .. }) => Ok(()),
@@ -223,6 +227,24 @@ impl<'a> Reader<'a> {
             (Side::Gateway, Frame::Signal(signal)) if !signal.is_for_hosts() => self.on_gateway(signal).await,
             (_, frame) => Err(Violation::OutOfPlace(frame.kind()).into()),
         }
+    }
+
+    /// Something about segments, which is rare: its lane is looked up.
+    fn on_segment(&mut self, key: Key, frame: SegmentFrame) -> Result<(), LinkError> {
+        let descriptor = match frame {
+            SegmentFrame::Granted { .. } => self.from.take_descriptor()?,
+            _ => None,
+        };
+        let lane = self.lanes.find(self.connection, key)?;
+        let is_stray = match (&lane, self.side) {
+            (Some(lane), Side::Gateway) => !lane.arrive_segment_request(self.connection, frame)?,
+            (Some(lane), Side::Host) => !lane.arrive_segment(self.connection, frame, descriptor),
+            (None, _) => true,
+        };
+        if is_stray {
+            self.count_stray();
+        }
+        Ok(())
     }
 
     /// Remembers a lane that had to be looked up.

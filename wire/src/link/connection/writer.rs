@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::WriteHalf;
 
 use super::batch::{Batch, no_slices};
+use super::descriptors::{Sent, send};
 use super::pulse::Pulse;
 use crate::link::lanes::Shared;
 use crate::link::{Lane, LinkError, Signal, Violation};
@@ -101,6 +102,13 @@ impl<'a> Writer<'a> {
         while !self.batch.is_empty() {
             let mut slices = no_slices();
             let count = self.batch.slices(&mut slices);
+            if let Some(memory) = self.batch.memory() {
+                match send(&self.half, &slices[..count], memory).await? {
+                    Sent::Bytes(written) => self.batch.advance_with_descriptor(written),
+                    Sent::Refused => self.batch.refuse_descriptor(),
+                }
+                continue;
+            }
             // Either nothing is written or this continues: the count cannot get lost in between.
             match self.half.write_vectored(&slices[..count]).await? {
                 0 => return Err(LinkError::Closed),

@@ -3,6 +3,7 @@
 
 use std::task::Waker;
 
+use super::segments::{Due, Over};
 use super::{Lane, State, wake};
 use crate::link::connection::Batch;
 use crate::link::lanes::Connection;
@@ -19,7 +20,17 @@ pub(in crate::link) struct Resumed {
     /// The newest parcel that has arrived.
     pub(in crate::link) received: u64,
     /// Who may find room in the window that the peer has told.
-    pub(in crate::link) producer: Option<Waker>,
+    producer: Option<Waker>,
+    /// Who waited for segments that this peer knows nothing of.
+    segments: Over,
+}
+
+impl Resumed {
+    /// To be called when no lock is held.
+    pub(in crate::link) fn wake(self) {
+        wake(self.producer);
+        self.segments.wake();
+    }
 }
 
 impl Lane {
@@ -51,12 +62,14 @@ impl Lane {
         }
         state.outgoing.resume(received, window)?;
         state.incoming.resume();
+        let segments = state.segments.resume(connection.side(), connection.knows_segments());
         state.connection = Some(connection);
         state.resumed += 1;
         let is_to_be_announced = !state.announced && state.has_something_to_send();
         state.announced |= is_to_be_announced;
         let received = state.incoming.received();
-        Ok(Some(Resumed { is_to_be_announced, received, producer: state.producer_to_wake() }))
+        let producer = state.producer_to_wake();
+        Ok(Some(Resumed { is_to_be_announced, received, producer, segments }))
     }
 
     /// No connection carries the lane any more. The caller shows it with [`Lane::show_connected`].
@@ -64,6 +77,7 @@ impl Lane {
         let mut state = self.lock();
         state.connection = None;
         state.announced = false;
+        state.segments.detach();
     }
 
     /// A parcel arrives. A duplicate is dropped and counted. Gives it back if the connection does not carry
@@ -113,6 +127,11 @@ impl Lane {
         }
         let state = &mut *state;
         let (module, epoch) = (self.shared.module, self.shared.epoch);
+        while !batch.is_full()
+            && let Some(Due { frame, memory }) = state.segments.take_due()
+        {
+            batch.segment(module, epoch, &frame, memory);
+        }
         for _ in 0..TURN {
             if batch.is_full() {
                 break;
@@ -130,7 +149,7 @@ impl Lane {
 }
 
 impl State {
-    fn is_carried_by(&self, connection: u64) -> bool {
+    pub(super) fn is_carried_by(&self, connection: u64) -> bool {
         self.connection.as_ref().is_some_and(|carrier| carrier.number() == connection)
     }
 

@@ -9,6 +9,7 @@
 mod carried;
 mod incoming;
 mod outgoing;
+mod segments;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,10 @@ use super::lanes::Connection;
 use super::{Parcel, Side, Window};
 use incoming::Incoming;
 use outgoing::Outgoing;
+use segments::Segments;
 
 pub(super) use carried::Resumed;
+pub use segments::{Segment, SegmentRequest};
 
 /// One end of a lane. Clones are handles of the same end.
 ///
@@ -44,6 +47,7 @@ struct Shared {
 struct State {
     outgoing: Outgoing,
     incoming: Incoming,
+    segments: Segments,
     /// The connection that carries the lane now.
     connection: Option<Connection>,
     /// The connection's writer knows that there is something to send.
@@ -134,6 +138,7 @@ impl Lane {
         let state = State {
             outgoing: Outgoing::new(window),
             incoming: Incoming::new(window),
+            segments: Segments::default(),
             connection: None,
             announced: false,
             closed: false,
@@ -308,17 +313,19 @@ impl Lane {
     /// Ends this end and gives back, in order, what the peer has not settled.
     ///
     /// What has arrived stays and is to be taken to its end: a parcel that the peer has settled is not given
-    /// back, and what it made of it may be among the arrivals. Nothing arrives any more. A second call gives
-    /// nothing.
+    /// back, and what it made of it may be among the arrivals. Nothing arrives any more. A gateway's end gives the
+    /// module's segments back. A second call gives nothing.
     #[must_use = "what the peer has not settled is lost with it"]
     pub fn close(&self) -> Vec<Unsettled> {
         let mut state = self.lock();
         state.closed = true;
         state.connection = None;
         let unsettled = state.outgoing.drain();
+        let segments = state.segments.close();
         let wakers = [state.producer.take(), state.consumer.take()];
         drop(state);
         wakers.into_iter().for_each(wake);
+        segments.wake();
         self.show_connected();
         unsettled
     }
@@ -342,7 +349,7 @@ impl Lane {
 
 impl State {
     fn has_something_to_send(&self) -> bool {
-        self.outgoing.has_next() || self.incoming.is_due(self.vouched_for())
+        self.outgoing.has_next() || self.incoming.is_due(self.vouched_for()) || self.segments.has_due()
     }
 
     /// Up to here outgoing parcels are in front of a settling that is told now. Only what a host tells has to

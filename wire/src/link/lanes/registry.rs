@@ -8,7 +8,7 @@ use std::task::Waker;
 use super::{Connection, Shared};
 use crate::link::connection::{Batch, Side};
 use crate::link::lane::Resumed;
-use crate::link::{Instance, Lane, LinkError, Signal, Violation, Window};
+use crate::link::{Agreed, Features, Instance, Lane, LinkError, Signal, Violation, Window};
 
 /// Modules that one connection may name.
 const MODULES_MAX: usize = 1 << 16;
@@ -41,6 +41,7 @@ pub(super) struct Registry {
 struct Current {
     number: u64,
     side: Side,
+    features: Features,
 }
 
 struct Asked {
@@ -144,7 +145,8 @@ pub(in crate::link) struct Begun {
 
 impl Shared {
     /// A connection begins, and takes the lanes from the one before.
-    pub(in crate::link) fn begin(&self, side: Side, peer: Instance) -> Result<Begun, LinkError> {
+    pub(in crate::link) fn begin(&self, side: Side, agreed: &Agreed) -> Result<Begun, LinkError> {
+        let Agreed { peer, features, .. } = *agreed;
         let mut registry = self.lock();
         let other = registry.peer.filter(|known| *known != peer);
         if let Some(known) = other
@@ -161,7 +163,7 @@ impl Shared {
         }
         registry.connections += 1;
         let number = registry.connections;
-        registry.current = Some(Current { number, side });
+        registry.current = Some(Current { number, side, features });
         registry.peer = Some(peer);
         if side == Side::Gateway {
             registry.due = registry.lanes.keys().copied().collect();
@@ -224,8 +226,7 @@ impl Shared {
                 registry.ask(key, received, window);
                 batch.signal(&Signal::Open { module, epoch, window, received });
             } else if let Some((received, window_of_peer)) = registry.take_asked(key) {
-                match registry.resume(self.connection(connection, Side::Host), lane, received, window_of_peer)
-                {
+                match registry.resume(self.connection(current), lane, received, window_of_peer) {
                     Ok(None) => {}
                     Ok(Some((lane, how))) => {
                         batch.signal(&Signal::Opened { module, epoch, window, received: how.received });
@@ -315,9 +316,9 @@ impl Shared {
         window: Window,
     ) -> Result<bool, Violation> {
         let mut registry = self.lock();
-        if !registry.is_current(connection) {
+        let Some(current) = registry.current.filter(|current| current.number == connection) else {
             return Ok(false);
-        }
+        };
         registry.check(key)?;
         let waited = registry.waits(key);
         registry.answered(key);
@@ -328,9 +329,7 @@ impl Shared {
             let (module, epoch) = key;
             return Err(Violation::Unasked { module, epoch });
         }
-        let Some(resumed) =
-            registry.resume(self.connection(connection, Side::Gateway), lane, received, window)?
-        else {
+        let Some(resumed) = registry.resume(self.connection(current), lane, received, window)? else {
             return Ok(false);
         };
         let writer = registry.writer.take();
@@ -368,8 +367,9 @@ impl Shared {
         registry.lanes.keys().filter(|key| !asked(key)).copied().collect()
     }
 
-    fn connection(self: &Arc<Self>, number: u64, side: Side) -> Connection {
-        Connection { shared: self.clone(), number, side }
+    fn connection(self: &Arc<Self>, current: Current) -> Connection {
+        let Current { number, side, features } = current;
+        Connection { shared: self.clone(), number, side, features }
     }
 }
 
@@ -404,9 +404,7 @@ impl Registry {
 /// What is left to do when a lane was resumed and no lock is held.
 fn finish((lane, resumed): (Lane, Resumed)) {
     lane.show_connected();
-    if let Some(producer) = resumed.producer {
-        producer.wake();
-    }
+    resumed.wake();
 }
 
 #[cfg(test)]
@@ -424,7 +422,8 @@ mod tests {
     /// The peer says what it likes, and the writer, which is stuck, takes nothing.
     fn stuck(side: Side) -> (Arc<Shared>, u64) {
         let lanes = crate::link::Lanes::new();
-        let begun = lanes.shared.begin(side, PEER).unwrap();
+        let agreed = Agreed { version: 1, features: Features::OURS, peer: PEER };
+        let begun = lanes.shared.begin(side, &agreed).unwrap();
         (lanes.shared, begun.number)
     }
 
