@@ -63,7 +63,7 @@ fn what_names_no_module_is_told_on_both_sides_and_the_host_goes_on() {
     let mut host = host(&scratch, &control, &["-W", "max-component-size=64KiB"]);
     let text = scratch.write("text.wasm", b"no component");
     let missing = scratch.file("missing.wasm");
-    let large = scratch.write("large.wasm", &[&b"\0asm\x0d\0\x01\0"[..], &[0; 100_000]].concat());
+    let large = scratch.write("large.wasm", [&b"\0asm\x0d\0\x01\0"[..], &[0; 100_000]].concat());
     let of_loader = |name: Value| {
         let mut args = naming(&text);
         args["outprocess.loader"]["name"] = name;
