@@ -101,7 +101,9 @@ impl Attachment {
     /// Lets messages flow on V1's channel.
     pub(crate) fn start_on_pair(&mut self) -> Result<(), Failure> {
         let Some(channel) = &self.channel else { return Ok(()) };
-        self.start(Port::pair(channel.clone()))
+        // A gateway that has messages go this way may have joined the link for segments.
+        let segments = self.link.as_ref().map(|link| link.lane().clone());
+        self.start(Port::pair_with_segments(channel.clone(), segments))
     }
 
     /// Makes the lane that a gateway has asked for, in the place of an older one. What earlier instances have left is

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sandgate_attach::Port;
 use sandgate_wire::Message;
 use sandgate_wire::channel::SendError;
+use sandgate_wire::link::Lane;
 use thiserror::Error;
 
 use crate::statistics::Ledger;
@@ -21,7 +22,7 @@ const PEER_CHECK: Duration = Duration::from_millis(20);
 /// next instance gets another. Cloning shares it.
 #[derive(Clone)]
 pub struct Broker {
-    outlet: Arc<Outlet>,
+    pub(crate) outlet: Arc<Outlet>,
 }
 
 /// Why a message was not published.
@@ -98,6 +99,14 @@ impl Outlet {
         let before = std::mem::replace(&mut *self.lock(), Way::Ended);
         self.changed.notify_all();
         drop(before);
+    }
+
+    /// The lane by which the gateway is asked for segments, while there is one.
+    pub(crate) fn segments(&self) -> Option<Lane> {
+        match &*self.lock() {
+            Way::Open(port) => port.segments().cloned(),
+            Way::Closed | Way::Ended => None,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Way> {

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 /// Waits for a future, with the thread parked in between.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -16,6 +17,21 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
         // A wake that came since the poll lets this return at once; one too many costs a poll.
         thread::park();
+    }
+}
+
+/// Waits for a future for so long. `None`: it is not ready, and is dropped.
+pub(crate) fn block_on_within<T>(patience: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let end = Instant::now() + patience;
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Some(value);
+        }
+        let left = end.checked_duration_since(Instant::now())?;
+        thread::park_timeout(left);
     }
 }
 

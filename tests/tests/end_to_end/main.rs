@@ -26,5 +26,6 @@ mod native;
 mod repeated_create;
 mod restart;
 mod rust_remote;
+mod segments_of_programs;
 mod shared_memory;
 mod start_order;
