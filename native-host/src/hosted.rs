@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sandgate_attach::{LoaderType, ModuleArguments};
-use sandgate_native_loader::{Instance, ModuleLibrary, Outlet, Refused};
-use sandgate_remote::{Broker, Message, ModuleError};
+use sandgate_native_loader::{HeldSegment, Instance, ModuleLibrary, Outlet, Refused};
+use sandgate_remote::{Broker, Message, ModuleError, Segment, SegmentError, SegmentGrant, Token};
 use tracing::{debug, info};
 
 /// The module that the arguments name. Its functions are called on the thread that works for the gateway.
@@ -52,5 +52,22 @@ impl Outlet for ToGateway {
             debug!(%error, "message not taken");
             Refused
         })
+    }
+
+    fn create_segment(&self, pool: &str, size: u64) -> Result<Arc<dyn HeldSegment>, SegmentError> {
+        Ok(Arc::new(Held(self.0.create_segment(pool, size)?)))
+    }
+
+    fn open_segment(&self, token: Token) -> Result<Arc<dyn HeldSegment>, SegmentError> {
+        Ok(Arc::new(Held(self.0.open_segment(token)?)))
+    }
+}
+
+/// A segment that the gateway has granted.
+struct Held(Segment);
+
+impl HeldSegment for Held {
+    fn grant(&self) -> &SegmentGrant {
+        self.0.grant()
     }
 }

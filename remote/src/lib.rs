@@ -21,6 +21,6 @@ pub use module::{GatewayModule, Instance, ModuleClass, ModuleError};
 pub use proxy_gateway::{AttachError, Ended, ModuleConfiguration, ProxyGateway};
 pub use sandgate_attach::{Launcher, LauncherError, PairTransport, Transport, TransportError};
 pub use sandgate_wire::{Channel, EncodeError, Message, Properties};
-pub use segments::{Segment, SegmentError, Token};
+pub use segments::{Segment, SegmentError, SegmentGrant, Token};
 pub use statistics::Statistics;
 pub use worker::{Work, Worker};

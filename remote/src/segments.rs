@@ -4,7 +4,7 @@ use std::time::Duration;
 
 pub use sandgate_wire::link::Segment;
 use sandgate_wire::link::{Lane, SegmentRequest};
-pub use sandgate_wire::segments::{SegmentError, Token};
+pub use sandgate_wire::segments::{Grant as SegmentGrant, SegmentError, Token};
 
 use crate::Broker;
 use crate::park::block_on_within;

@@ -8,7 +8,7 @@ use sandgate_tests::log_file::LogFile;
 use sandgate_tests::pair::Pair;
 use sandgate_tests::process::Process;
 use sandgate_tests::procfs::memory_files;
-use sandgate_tests::programs::{running_gateway, waiting_host};
+use sandgate_tests::programs::{command, program, running_gateway, waiting_host};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::v1::{V1Host, decode};
 use sandgate_tests::wait::until;
@@ -269,32 +269,7 @@ fn a_native_module_shares_segments_with_one_in_a_sandbox() {
     gateway.wait_for_line_with(&["started", "module=\"a\""]);
 
     native.messages.send(Message::new::<&str, &str>(&[], "from C").unwrap().frame());
-    let wrong = decode(native.messages.recv());
-    let wrong: Vec<_> = wrong
-        .property("results")
-        .unwrap()
-        .split_whitespace()
-        .map(|result| &result["SEGMENT_".len()..])
-        .collect();
-    assert_eq!(
-        wrong,
-        [
-            "INVALIDARG",
-            "INVALIDARG",
-            "INVALIDARG",
-            "NOT_GRANTED",
-            "EMPTY",
-            "NO_SUCH",
-            "OK",
-            "OK",
-            "OUT_OF_RANGE",
-            "OUT_OF_RANGE",
-            "INVALIDARG",
-            "OK",
-            "INVALIDARG",
-            "INVALIDARG",
-        ]
-    );
+    assert_results(&decode(native.messages.recv()));
     gateway.wait_for_line("Segment_Close: the segment is none, or was closed already");
 
     let told = decode(native.messages.recv());
@@ -312,4 +287,62 @@ fn a_native_module_shares_segments_with_one_in_a_sandbox() {
     host.stop();
     until("one segment, which the native module holds", || memory_files(gateway.pid(), LABEL) == 1);
     gateway.stop();
+}
+
+/// What the C module got for its wrong and its right calls.
+fn assert_results(results: &Message) {
+    let results: Vec<_> = results
+        .property("results")
+        .unwrap()
+        .split_whitespace()
+        .map(|result| &result["SEGMENT_".len()..])
+        .collect();
+    assert_eq!(
+        results,
+        [
+            "INVALIDARG",
+            "INVALIDARG",
+            "INVALIDARG",
+            "NOT_GRANTED",
+            "EMPTY",
+            "NO_SUCH",
+            "OK",
+            "OK",
+            "OUT_OF_RANGE",
+            "OUT_OF_RANGE",
+            "INVALIDARG",
+            "OK",
+            "INVALIDARG",
+            "INVALIDARG",
+        ]
+    );
+}
+
+/// The same in `native-host`.
+#[test]
+fn a_native_module_in_a_host_has_segments_too() {
+    let Some(compiler) = Compiler::find() else { return };
+    let library = compiler.shared("segments.so", &["segments.c"], &["-g"]);
+    let scratch = Scratch::new();
+    let args = json!({
+        "outprocess.loader": {"name": "native", "entrypoint": {"module.path": library.to_str().unwrap()}},
+        "module.args": "wrong",
+    });
+    let configuration = Configuration::new()
+        .remote("native-driver", attached(&scratch.id("native-driver")), Value::Null)
+        .remote("native", attached(&scratch.id("native")), args)
+        .grant(&["frames"])
+        .link("native-driver", "native")
+        .link("native", "native-driver");
+    let arguments = ["--control".to_owned(), scratch.id("native")];
+    let host = Process::start(command(&scratch, program("native-host")).args(arguments));
+    let gateway = running_gateway(&scratch, &configuration.json());
+    let native = Driver::attach(&scratch, "native-driver");
+    gateway.wait_for_line_with(&["started", "module=\"native\""]);
+    native.messages.send(Message::new::<&str, &str>(&[], "from C").unwrap().frame());
+    assert_results(&decode(native.messages.recv()));
+    host.wait_for_line("Segment_Close: the segment is none, or was closed already");
+    assert_eq!(memory_files(gateway.pid(), LABEL), 1);
+    host.kill();
+    until("no segment, for the host is dead", || memory_files(gateway.pid(), LABEL) == 0);
 }

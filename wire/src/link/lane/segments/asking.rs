@@ -224,6 +224,12 @@ impl Segment {
         self.grant.token
     }
 
+    /// What was granted.
+    #[must_use]
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
     /// Its memory. A clone of it that outlives this is of no use: it is emptied with the last holder.
     #[must_use]
     pub fn memory(&self) -> &Memory {
