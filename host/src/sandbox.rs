@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sandgate_attach::Port;
 use sandgate_wire::Message;
 use wasmtime::component::{ResourceTable, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
@@ -21,7 +22,6 @@ use crate::outlet::Outlet;
 use crate::timers::Timers;
 use crate::transcript::{Transcript, line};
 use crate::workers::{self, TICK};
-use sandgate_attach::Port;
 
 /// Ticks after which a call that still runs looks whether it must end. A store's deadline cannot be changed
 /// by another thread, so a call that others need to end looks by itself; short calls never come to it.

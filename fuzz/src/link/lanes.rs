@@ -1,6 +1,6 @@
 //! Lanes and their connections, with a peer that says anything at any time and comes again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Peer;
 use std::pin::Pin;
@@ -40,6 +40,8 @@ struct End {
     side: Side,
     lanes: Lanes,
     own: BTreeMap<(u32, u32), Own>,
+    /// Modules and epochs that a gateway has given: it gives none twice.
+    given: BTreeSet<(u32, u32)>,
     sender: mpsc::Sender<Signal>,
     signals: mpsc::Receiver<Signal>,
     connection: Option<Connection>,
@@ -68,7 +70,8 @@ impl End {
         let (sender, signals) = mpsc::channel(64);
         let side = if script.byte().is_multiple_of(2) { Side::Gateway } else { Side::Host };
         let (lanes, own) = (Lanes::new(), BTreeMap::new());
-        let mut end = Self { side, lanes, own, sender, signals, connection: None, connections: 0 };
+        let given = BTreeSet::new();
+        let mut end = Self { side, lanes, own, given, sender, signals, connection: None, connections: 0 };
         while let Some(step) = script.next() {
             end.step(step, &mut script).await;
         }
@@ -159,6 +162,9 @@ impl End {
 
     fn add(&mut self, script: &mut Script<'_>) {
         let (key, window) = (script.lane(), script.window());
+        if self.side == Side::Gateway && !self.given.insert(key) {
+            return;
+        }
         let lane = Lane::new(key.0, key.1, window);
         lane.serve_segments(Arc::new(OneSegment));
         self.lanes.add(&lane);

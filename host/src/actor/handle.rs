@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use sandgate_attach::Port;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Actor, Command, End};
 use crate::blueprint::Blueprint;
-use sandgate_attach::Port;
 
 /// Commands that may wait. A session sends a few in an instance's life, and a person some.
 const COMMANDS: usize = 8;

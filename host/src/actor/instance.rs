@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use sandgate_attach::{Incoming, Port};
 use sandgate_wire::Message;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -11,7 +12,6 @@ use crate::fault::Fault;
 use crate::outlet::Outlet;
 use crate::sandbox::Sandbox;
 use crate::timers::Timers;
-use sandgate_attach::{Incoming, Port};
 
 /// An instance, which is called until it fails or is replaced.
 pub(super) struct Instance {

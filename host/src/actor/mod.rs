@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use sandgate_attach::{Burst, Incoming, Port};
 use sandgate_wire::Message;
 use tokio::sync::{mpsc, watch};
 
@@ -21,8 +22,6 @@ use instance::{Failure, Instance};
 use recovery::Recovery;
 
 use crate::blueprint::Blueprint;
-use sandgate_attach::Burst;
-use sandgate_attach::{Incoming, Port};
 
 /// Events that are handled before other modules get a turn.
 const TURN: u32 = 64;

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use sandgate_attach::{Incoming, Port};
 use sandgate_wire::link::{Lane, LaneSendError, Parcel};
 use tokio::sync::oneshot;
 
@@ -14,7 +15,6 @@ use crate::call::Call;
 use crate::fault::Fault;
 use crate::restart::{Decision, Restarts};
 use crate::verdict::{MessageRecord, Verdict, VerdictContext};
-use sandgate_attach::{Incoming, Port};
 
 /// What is remembered from failure to failure.
 pub(super) struct Recovery {
@@ -55,12 +55,18 @@ impl Actor {
         }
     }
 
-    /// Replaces an instance that works. Should its last call fail, no message is lost by it, for all are settled; it is a
-    /// failure all the same, so that a module which fails each time is not created anew without a pause.
+    /// Replaces an instance that works. Should its last call fail, no message is lost by it, for all are settled. Over the
+    /// link it is a failure all the same, so that a module which fails each time is not created anew without a pause; on
+    /// V1's channels a failure would end the module, and what is on its way there.
     pub(super) fn recycle(&mut self) -> Result<(), Failure> {
         self.blueprint.flow.recycled.add();
         tracing::debug!(module = &*self.blueprint.label, "recycled");
-        self.instance.as_mut().map_or(Ok(()), Instance::destroy)?;
+        if let Some(Err(failure)) = self.instance.as_mut().map(Instance::destroy) {
+            if matches!(self.port, Some(Port::Link(_))) {
+                return Err(failure);
+            }
+            self.tell(failure);
+        }
         self.forget_instance();
         self.replace()
     }

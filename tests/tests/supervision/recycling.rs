@@ -3,7 +3,7 @@
 use sandgate_tests::config::attached;
 use sandgate_tests::ends::{Ends, around};
 use sandgate_tests::host_config::HostConfiguration;
-use sandgate_tests::process::number;
+use sandgate_tests::process::{Process, number};
 use sandgate_tests::programs::{running_gateway, running_gateway_with};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::until;
@@ -71,4 +71,38 @@ fn an_instance_is_replaced_on_schedule() {
     host.stop();
     let line = host.wait_for_line_with(&["stopped", "module=\"middle\""]);
     assert!(number(&line, "recycled") > 0, "{line}");
+}
+
+/// A module that fails in its last call, every time, in a host that replaces it after each message.
+fn fails_in_its_last_call(scratch: &Scratch) -> Process {
+    let more = json!({"recycle": {"messages": 1}, "restart": {"max": 3, "backoff.ms": 10}});
+    let guest = "fixtures/trap_destroy";
+    HostConfiguration::new().module("middle", &scratch.id("middle"), guest, more).start(scratch)
+}
+
+#[test]
+fn a_last_call_that_fails_takes_nothing_with_it_on_v1s_channels() {
+    let scratch = Scratch::new();
+    let host = fails_in_its_last_call(&scratch);
+    let mut middle = attached(&scratch.id("middle"));
+    middle["channel"] = json!("pair");
+    let gateway = running_gateway(&scratch, &around(&scratch, middle, Value::Null));
+    let ends = Ends::attach(&scratch);
+    ends.send_numbers(1..=20);
+    ends.expect_numbers(1..=20);
+    // So many at once that not each gets a verdict.
+    host.wait_for_line("trapped in `destroy`");
+    assert_eq!(gateway.count_lines("attached module=\"middle\""), 1);
+}
+
+#[test]
+fn last_calls_that_fail_again_and_again_end_in_quarantine_and_nothing_is_lost() {
+    let scratch = Scratch::new();
+    let host = fails_in_its_last_call(&scratch);
+    let _gateway = running_gateway(&scratch, &around(&scratch, attached(&scratch.id("middle")), Value::Null));
+    let ends = Ends::attach(&scratch);
+    // The fourth failure within the window is one too many; it comes behind the fourth message.
+    ends.send_numbers(1..=4);
+    ends.expect_numbers(1..=4);
+    host.wait_for_line_with(&["quarantined until it is revived", "4 failures within 60 s"]);
 }

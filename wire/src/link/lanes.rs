@@ -83,7 +83,7 @@ impl Lanes {
     /// Adds a lane. A gateway's is opened now, if there is a connection, and on every connection to come,
     /// unless a lane of the module with a greater epoch has been opened on it. A host's is opened if the
     /// gateway has asked for it, and from then on whenever it asks. One with the same module and epoch is
-    /// replaced.
+    /// replaced; so a gateway gives no epoch twice, for the answer to the first lane would be taken for the second's.
     pub fn add(&self, lane: &Lane) {
         let mut registry = self.shared.lock();
         let replaced = registry.add(lane);
