@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::warn;
 
+/// How much of an unknown key is shown, in bytes.
+const KEY_SHOWN: usize = 64;
 const LOADERS: &str = "outprocess.loaders";
 const LOADER: &str = "outprocess.loader";
 const ARGS: &str = "module.args";
@@ -92,8 +94,11 @@ impl ModuleArguments {
     pub fn read(text: &str, hosts: LoaderType) -> Result<Self, ModuleArgumentsError> {
         let value: Value = serde_json::from_str(text)?;
         let args = object(&value, "args")?;
-        for key in args.keys().filter(|key| ![LOADERS, LOADER, ARGS, ARGUMENTS].contains(&key.as_str())) {
-            warn!(key, "unknown key in the args; known: {LOADERS}, {LOADER}, {ARGS}");
+        let is_known = |key: &str| [LOADERS, LOADER, ARGS, ARGUMENTS].contains(&key);
+        let mut unknown = args.keys().filter(|key| !is_known(key));
+        if let Some(key) = unknown.next() {
+            let (key, others) = (&key[..key.floor_char_boundary(KEY_SHOWN)], unknown.count());
+            warn!(key, others, "unknown key in the args; known: {LOADERS}, {LOADER}, {ARGS}");
         }
         let loader = args.get(LOADER).ok_or_else(|| missing(LOADER, WHOLE[hosts as usize]))?;
         let loader = object(loader, LOADER)?;

@@ -5,7 +5,7 @@
 //! asynchronous; guests are called synchronously, and nothing that a guest does runs on a thread that
 //! serves anything else.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod actor;
 mod bindings;
@@ -24,7 +24,6 @@ mod limits;
 mod module;
 mod naming;
 mod outlet;
-mod policy;
 mod precedence;
 mod replay;
 mod residents;

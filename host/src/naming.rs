@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::module::{LoadError, Module};
 use crate::precedence::stay_back;
+use crate::transcript::line;
 
 /// Orders that wait for the loader. A gateway that changes its mind leaves the older ones behind, which are skipped.
 const WAITING: usize = 4;
@@ -100,7 +101,7 @@ fn serve(wanted: &Receiver<Wanted>, engine: &Engine, limits: &Limits, folder: Op
         }
         match load(engine, limits, folder, &arguments) {
             Ok((setup, arguments)) => order.fulfil(Blueprint::sharing(setup, sharing), &arguments),
-            Err(error) => order.refuse(Refusal::NoModule(error.to_string())),
+            Err(error) => order.refuse(Refusal::NoModule(line(&error.to_string()))),
         }
     }
 }

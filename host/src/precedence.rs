@@ -2,32 +2,26 @@
 //!
 //! The system gives a thread that has slept its turn at once only if the one that runs is of less weight, or has had
 //! its share. So beside a guest that never sleeps each wake-up on a message's way may wait for milliseconds, in every
-//! process of the machine; beside one that runs idle it does not.
+//! process of the machine; beside one of less weight it does not.
 
 use std::cell::Cell;
 
 use rustix::process::{getpriority_process, setpriority_process};
 
-use crate::policy::Policy;
-
-/// How much nicer a thread gets whose work can wait: a tenth of the weight.
+/// How much nicer a thread gets: a tenth of the weight. It still has a whole processor when nobody else computes.
 const STEP: i32 = 10;
 /// As nice as a thread can be.
 const NICEST: i32 = 19;
 
-/// This thread lets others go first as long as it lives, with the threads and processes that it starts: what it does can
-/// wait. It gets its part of a busy machine all the same. It stays as it is if the system refuses.
+/// This thread lets others go first as long as it lives: what it does can wait. It stays as it is if the system refuses.
 pub fn stay_back() {
-    // On Linux both calls are about the calling thread alone.
-    if let Ok(before) = getpriority_process(None) {
-        let _ = setpriority_process(None, (before + STEP).min(NICEST));
-    }
+    Precedence::new().step_back();
 }
 
 /// The precedence of the thread that it belongs to.
 pub(crate) struct Precedence {
-    /// The policy that the thread had before it stepped back.
-    before: Cell<Option<Policy>>,
+    /// How nice the thread was before it stepped back.
+    before: Cell<Option<i32>>,
 }
 
 impl Precedence {
@@ -39,13 +33,14 @@ impl Precedence {
         self.before.get().is_some()
     }
 
-    /// Lets all others go first: it runs idle. False: the thread had stepped back already, or the system refuses.
+    /// Lets others go first. False: the thread had stepped back already, or the system refuses.
     pub(crate) fn step_back(&self) -> bool {
         if self.is_behind() {
             return false;
         }
-        let Ok(before) = Policy::of_this_thread() else { return false };
-        let is_done = Policy::IDLE.take().is_ok();
+        // On Linux both calls are about the calling thread alone.
+        let Ok(before) = getpriority_process(None) else { return false };
+        let is_done = setpriority_process(None, (before + STEP).min(NICEST)).is_ok();
         if is_done {
             self.before.set(Some(before));
         }
@@ -55,7 +50,7 @@ impl Precedence {
     /// Undoes that. False: this process may not, for it is not privileged.
     pub(crate) fn step_forward(&self) -> bool {
         let Some(before) = self.before.get() else { return true };
-        let is_done = before.take().is_ok();
+        let is_done = setpriority_process(None, before).is_ok();
         if is_done {
             self.before.set(None);
         }

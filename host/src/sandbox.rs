@@ -7,7 +7,6 @@ use sandgate_attach::Port;
 use sandgate_wire::Message;
 use wasmtime::component::{ResourceTable, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi::runtime::with_ambient_tokio_runtime;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use crate::bindings::GatewayModule;
@@ -83,8 +82,7 @@ impl Sandbox {
             if workers::is_condemned() {
                 return Err(Condemned.into());
             }
-            // WASI makes its runtime on first use: not on a thread that runs idle, for its threads would run idle too.
-            with_ambient_tokio_runtime(workers::step_back);
+            workers::step_back();
             let left = context.data().outlet.deadline.saturating_duration_since(Instant::now());
             Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks(left)) })
         });
@@ -145,6 +143,11 @@ impl Sandbox {
     /// The last call.
     pub(crate) fn destroy(&mut self) -> Result<(), Fault> {
         self.call_module(Call::Destroy, |module, store| module.sandgate_gateway_module().call_destroy(store))
+    }
+
+    /// Drops the resources of the host that the guest has handles of.
+    pub(crate) fn let_go(&mut self) {
+        self.store.data_mut().table = ResourceTable::new();
     }
 
     /// Memory that the instance uses now, in bytes: its own and what the host holds for it.

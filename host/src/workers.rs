@@ -155,10 +155,20 @@ pub(crate) fn is_condemned() -> bool {
 pub(crate) fn step_back() {
     PLACE.with_borrow(|place| {
         let Some((pool, _)) = place else { return };
-        let mut state = pool.lock();
-        // One stays as it is: what a thread that has stepped back begins, would be behind for good.
-        if state.threads() - state.behind > 1 && PRECEDENCE.with(Precedence::step_back) {
+        if PRECEDENCE.with(Precedence::is_behind) {
+            return;
+        }
+        {
+            let mut state = pool.lock();
+            // One stays as it is: what a thread that has stepped back begins, would be behind for good.
+            if state.threads() - state.behind <= 1 {
+                return;
+            }
             state.behind += 1;
+        }
+        // Not under the lock: whoever waits for that would wait for a thread that others go before.
+        if !PRECEDENCE.with(Precedence::step_back) {
+            pool.lock().behind -= 1;
         }
     });
 }
@@ -232,20 +242,23 @@ impl Pool {
             // A panic belongs to the task, whose awaiter sees it as a failed task.
             let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| runnable.run()));
             let seated = slot.seat.swap(IDLE, Ordering::AcqRel) != UNSEATED;
+            let was_behind = PRECEDENCE.with(Precedence::is_behind);
+            // Before it has the lock, see above.
+            let is_behind = was_behind && !PRECEDENCE.with(Precedence::step_forward);
             state = self.lock();
             if seated {
                 state.seats += 1;
             }
-            if PRECEDENCE.with(Precedence::is_behind) {
+            if was_behind {
                 state.behind -= 1;
-                if !PRECEDENCE.with(Precedence::step_forward) {
-                    // It would be slower for every task to come. Others are there, and will have others made.
-                    state.free.push(place);
-                    let other = state.waiting.pop();
-                    drop(state);
-                    other.iter().for_each(Thread::unpark);
-                    return;
-                }
+            }
+            if is_behind {
+                // It would be slower for every task to come. Others are there, and will have others made.
+                state.free.push(place);
+                let other = state.waiting.pop();
+                drop(state);
+                other.iter().for_each(Thread::unpark);
+                return;
             }
         }
     }

@@ -9,6 +9,9 @@ use thiserror::Error;
 use crate::Broker;
 use crate::module::{Instance, ModuleClass, ModuleError};
 
+/// What is kept of a module's last words, in bytes.
+const WORDS_MAX: usize = 2048;
+
 /// What became of a call.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -75,21 +78,45 @@ impl Drop for Guarded {
 
 fn guard<T>(call: impl FnOnce() -> Result<T, ModuleError>) -> Result<T, Failure> {
     // What a panic leaves half-changed is the module's own, and is not called again.
-    catch_unwind(AssertUnwindSafe(|| call().map_err(|error| Failure::Refused(error.to_string()))))
+    catch_unwind(AssertUnwindSafe(|| call().map_err(|error| Failure::Refused(cut(error.to_string())))))
         .unwrap_or_else(|payload| Err(Failure::Panicked(words(payload))))
 }
 
 fn words(payload: Box<dyn Any + Send>) -> String {
     let payload = match payload.downcast::<&str>() {
-        Ok(text) => return (*text).to_owned(),
+        Ok(text) => return cut((*text).to_owned()),
         Err(payload) => payload,
     };
     match payload.downcast::<String>() {
-        Ok(text) => *text,
+        Ok(text) => cut(*text),
         Err(other) => {
             // Its drop is the module's code, and may panic again.
             std::mem::forget(other);
             "without words".to_owned()
         }
+    }
+}
+
+/// Words go into logs and dead letters, and may hold a whole message.
+fn cut(mut words: String) -> String {
+    words.truncate(words.floor_char_boundary(WORDS_MAX));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_cut() {
+        let long = "ä".repeat(WORDS_MAX);
+        let panicked = guard::<()>(|| panic!("{long}")).unwrap_err().to_string();
+        assert!(
+            panicked.starts_with("it panicked: ä") && panicked.len() < WORDS_MAX + 20,
+            "{}",
+            panicked.len()
+        );
+        let refused = guard::<()>(|| Err(long.clone().into())).unwrap_err().to_string();
+        assert_eq!(refused.len(), WORDS_MAX);
     }
 }

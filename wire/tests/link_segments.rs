@@ -14,7 +14,7 @@ use sandgate_wire::link::{
     Agreed, Features, Frame, Lane, LinkError, Segment, SegmentFrame, SegmentRequest, Side, Signal, Violation,
     carry,
 };
-use sandgate_wire::segments::{Grant, Memory, SegmentAuthority, SegmentError, Token};
+use sandgate_wire::segments::{Grant, Memory, POOL_MAX, SegmentAuthority, SegmentError, Token};
 use support::link::{
     BEATS, End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel,
 };
@@ -267,6 +267,46 @@ async fn a_host_that_asks_for_ever_and_reads_nothing_loses_its_connection() {
     assert!(matches!(carried.await.unwrap(), LinkError::Violation(Violation::TooManyRequests(_))));
     is_disconnected(&lane).await;
     assert_eq!(authority.held(), []);
+}
+
+#[tokio::test]
+async fn what_a_host_gives_back_unread_does_not_wait_for_it() {
+    let (mut peer, _lane, authority, carried, _end) = hostile_host().await;
+    for request in 1..=1000 {
+        let create = SegmentFrame::Create { request, size: 1, pool: "frames".into() };
+        peer.send(about(create)).await;
+        peer.send(about(SegmentFrame::Close { request })).await;
+    }
+    let last = SegmentFrame::Create { request: 1001, size: 1, pool: "frames".into() };
+    peer.send(about(last)).await;
+    held(&authority, &[1001]).await;
+    assert!(!carried.is_finished());
+}
+
+#[tokio::test]
+async fn requests_that_are_taken_back_unsent_leave_nothing_to_be_sent() {
+    let ends = Ends::new();
+    let (_gateway, host, authority) = lanes(&ends);
+    let _connected = ends.connect().await;
+    is_connected(&host).await;
+    let before = ends.host.lanes.statistics().frames_sent;
+    // The writer has no turn meanwhile.
+    for _ in 0..10_000 {
+        drop(host.create_segment("frames", 1));
+    }
+    let _made = answer(host.create_segment("frames", 1)).await.unwrap();
+    assert_eq!(authority.held(), [10_001]);
+    let sent = ends.host.lanes.statistics().frames_sent - before;
+    assert!(sent < 10, "{sent} frames");
+}
+
+#[tokio::test]
+async fn a_pool_whose_name_is_too_long_is_nobodys() {
+    let ends = Ends::new();
+    let (_gateway, host, _authority) = lanes(&ends);
+    let _connected = ends.connect().await;
+    let name = "x".repeat(POOL_MAX + 1);
+    assert_eq!(answer(host.create_segment(&name, 1)).await.unwrap_err(), SegmentError::NotGranted);
 }
 
 #[tokio::test]

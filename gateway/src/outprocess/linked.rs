@@ -191,7 +191,7 @@ async fn send_over_link(
 }
 
 /// Waits until the link has no host any more.
-async fn gone(state: &mut watch::Receiver<LinkState>) -> Ended {
+pub(super) async fn gone(state: &mut watch::Receiver<LinkState>) -> Ended {
     let state = state.wait_for(|state| matches!(state, LinkState::Gone | LinkState::Silent)).await;
     let is_silent = state.is_ok_and(|state| *state == LinkState::Silent);
     if is_silent { Ended::Silent } else { Ended::HostGone }

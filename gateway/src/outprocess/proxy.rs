@@ -16,9 +16,10 @@ use super::backoff::Backoff;
 use super::connector::Connector;
 use super::launched::Launched;
 use super::links::{JoinError, Links, Place};
+use super::over_link::Counts;
 use super::over_pair;
 use super::presence::Presence;
-use super::segments_place::SegmentsPlace;
+use super::segments_place::{Left, SegmentsPlace};
 use super::tally::Tally;
 use crate::broker::{Inbox, Publisher};
 use crate::config::{ChannelKind, OutprocessConfig};
@@ -191,6 +192,10 @@ impl<C: Connector> Running<C> {
             },
             Some(offer) => {
                 let segments = self.join_for_segments(&offer).await;
+                // As above: it may have taken its time.
+                if !attach.has_its_host() {
+                    return Ended::HostGone;
+                }
                 return self.serve_on_pair(attach, segments, inbox).await;
             }
             None => None,
@@ -264,7 +269,9 @@ impl<C: Connector> Running<C> {
         info!(module = self.module, "started");
         self.status.set(State::Running, "");
         let inbound = over_pair::Inbound::default();
-        let publisher = self.publisher.clone();
+        let (publisher, dead_letters) = (self.publisher.clone(), self.dead_letters.clone());
+        let counts = Counts::default();
+        let left = Left { publisher: &publisher, dead_letters: &dead_letters, counts: &counts };
         let receiving = inbound.run(&*attach.message, &publisher);
         tokio::pin!(receiving);
         let (module, stop) = (self.module.clone(), self.stop.clone());
@@ -276,7 +283,7 @@ impl<C: Connector> Running<C> {
                 () = &mut receiving => Ended::Closed,
                 () = sending => Ended::Stopped,
                 ended = attend(attach, presence) => ended,
-                never = SegmentsPlace::keep(&mut segments, &publisher) => match never {},
+                never = SegmentsPlace::keep(&mut segments, left) => match never {},
             }
         };
         if ended == Ended::Stopped {
@@ -289,6 +296,7 @@ impl<C: Connector> Running<C> {
         // What it could not publish in this time is counted as lost.
         let _ = timeout(LAST_WORDS, receiving).await;
         self.tally.add_inbound(attach, &inbound);
+        self.tally.add_left(&counts);
         ended
     }
 

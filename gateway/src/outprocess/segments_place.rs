@@ -3,13 +3,17 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::atomic::AtomicBool;
 
-use sandgate_wire::Message;
-use sandgate_wire::link::{Arrival, Parcel, ParcelKind};
+use sandgate_wire::link::Window;
+use tracing::warn;
 
-use super::linked::opened;
+use super::backlog::InHand;
+use super::linked::{gone, opened};
 use super::links::{LinkState, Place};
+use super::over_link::{Counts, Inbound};
 use crate::broker::Publisher;
+use crate::dead_letters::DeadLetters;
 
 /// A lane that is opened and not started. Dropping it gives back what the module holds.
 pub(super) struct SegmentsPlace(Place);
@@ -17,21 +21,44 @@ pub(super) struct SegmentsPlace(Place);
 impl SegmentsPlace {
     /// Waits until the host has opened the lane: it must be there before V1's Start.
     pub(super) async fn open(mut place: Place) -> Result<Self, String> {
-        match opened(&mut place.signals).await {
+        let mut state = place.state();
+        let opened = tokio::select! {
+            biased;
+            opened = opened(&mut place.signals) => opened,
+            ended = gone(&mut state) => Err(ended),
+        };
+        match opened {
             Ok(()) => Ok(Self(place)),
             Err(ended) => Err(format!("the host does not open its lane: {ended}")),
         }
     }
 
-    /// Keeps the place as long as its host is on the link, and publishes what an earlier instance has left in the lane
-    /// when its messages went there. It does not end, for the messages go on without it.
-    pub(super) async fn keep(place: &mut Option<Self>, publisher: &Publisher) -> Infallible {
+    /// Keeps the place as long as its host is on the link, and takes what an earlier instance has left in the lane when
+    /// its messages went there. It does not end, for the messages go on without it.
+    pub(super) async fn keep(place: &mut Option<Self>, left: Left<'_>) -> Infallible {
+        let Left { publisher, dead_letters, counts } = left;
         if let Some(Self(place)) = place {
             let mut state = place.state();
+            // Nothing goes out here.
+            let in_hand = InHand::new(Window { messages: 0, bytes: 0 }, false);
+            let last = AtomicBool::new(false);
+            let Place { lane, signals, .. } = place;
+            let inbound = Inbound { lane, publisher, in_hand: &in_hand, dead_letters, counts, last };
+            // What the host says of the module is told by V1's channels too.
+            let said = async {
+                while signals.recv().await.is_some() {}
+                pending::<Infallible>().await
+            };
             tokio::select! {
-                () = hear_out(place, publisher) => {}
+                () = inbound.run() => {}
+                never = said => match never {},
                 _ = state.wait_for(|state| matches!(state, LinkState::Gone | LinkState::Silent)) => {}
             }
+            let module = publisher.source();
+            warn!(
+                module,
+                "the module has no segments any more: its host was lost on the link; start the host again"
+            );
         }
         // What is left of it is held by nobody.
         *place = None;
@@ -39,24 +66,9 @@ impl SegmentsPlace {
     }
 }
 
-/// Ends when the lane is closed.
-async fn hear_out(place: &mut Place, publisher: &Publisher) {
-    loop {
-        let arrival = tokio::select! {
-            // What the host says of the module is told by V1's channels too.
-            Some(_) = place.signals.recv() => continue,
-            arrival = place.lane.recv() => arrival,
-        };
-        match arrival {
-            Ok(Arrival::Parcel { sequence, parcel: Parcel { kind: ParcelKind::Message, body, .. } }) => {
-                if let Ok(message) = Message::decode(body) {
-                    publisher.publish(message).await;
-                }
-                place.lane.settle(sequence);
-            }
-            Ok(Arrival::Parcel { sequence, .. }) => place.lane.settle(sequence),
-            Ok(Arrival::Settled(_)) => {}
-            Err(_) => return,
-        }
-    }
+/// What is done with what an earlier instance has left.
+pub(super) struct Left<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) dead_letters: &'a DeadLetters,
+    pub(super) counts: &'a Counts,
 }

@@ -49,6 +49,11 @@ impl Tally {
     pub(super) fn add_link(&mut self, counts: &over_link::Counts, lane: &LaneStatistics) {
         self.sent += lane.sent;
         self.received += lane.received;
+        self.add_left(counts);
+    }
+
+    /// Adds what became of parcels from a lane.
+    pub(super) fn add_left(&mut self, counts: &over_link::Counts) {
         self.malformed += counts.malformed.load(Ordering::Relaxed);
         self.verdicts += counts.verdicts.load(Ordering::Relaxed);
         self.dead_letters += counts.dead.load(Ordering::Relaxed);

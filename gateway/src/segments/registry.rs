@@ -1,17 +1,21 @@
 //! All segments of a gateway, and what each module holds of them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::thread;
 
 use sandgate_wire::segments::{Grant, Memory, SegmentError, Token};
 
 use super::{Holder, SegmentRights};
 use crate::status::ModuleStatus;
+use tracing::warn;
 
 /// All segments of a gateway. Clones share them.
 #[derive(Clone, Default)]
 pub struct Segments {
     known: Arc<Mutex<HashMap<Token, Known>>>,
+    /// The way to the thread that lets go of memory, from the first time on.
+    reclaimer: Arc<OnceLock<mpsc::Sender<Memory>>>,
 }
 
 struct Known {
@@ -52,7 +56,10 @@ impl Segments {
 
     /// A new segment, held once.
     pub(super) fn create(&self, pool: &str, size: u64) -> Result<Grant, SegmentError> {
-        let memory = Memory::create(size).map_err(|_| SegmentError::OutOfMemory)?;
+        let memory = Memory::create(size).map_err(|error| {
+            warn!(pool, size, %error, "no segment can be made; if it is for want of descriptors, raise `ulimit -n`");
+            SegmentError::OutOfMemory
+        })?;
         let (token, pool) = (Token::random(), pool.to_owned());
         self.lock().insert(token, Known { pool, memory: memory.clone(), holds: 1 });
         Ok(Grant { token, memory })
@@ -76,6 +83,21 @@ impl Segments {
         Ok(())
     }
 
+    /// Lets go of memory. With the last descriptor the system takes it apart, which takes milliseconds for large memory and
+    /// is not to be waited for where frames are read.
+    fn reclaim(&self, memory: Memory) {
+        let reclaimer = self.reclaimer.get_or_init(|| {
+            let (sender, memories) = mpsc::channel::<Memory>();
+            let work = move || memories.into_iter().for_each(drop);
+            if let Err(error) = thread::Builder::new().name("segments".into()).spawn(work) {
+                warn!(%error, "no thread to let go of segments; it is done in place");
+            }
+            sender
+        });
+        // Without the thread it comes back, and is dropped here.
+        let _ = reclaimer.send(memory);
+    }
+
     /// Somebody holds it no more.
     pub(super) fn release(&self, token: Token) {
         let mut known = self.lock();
@@ -86,8 +108,7 @@ impl Segments {
         }
         let gone = known.remove(&token);
         drop(known);
-        // A host that has kept its descriptor does not keep the memory.
-        gone.iter().for_each(|known| known.memory.give_back());
+        gone.into_iter().for_each(|known| self.reclaim(known.memory));
     }
 }
 

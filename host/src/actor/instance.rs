@@ -74,6 +74,11 @@ impl Instance {
         Ok(self.sandbox.destroy()?)
     }
 
+    /// Gives back what it holds of others; it is not called again.
+    pub(super) fn let_go(&mut self) {
+        self.sandbox.let_go();
+    }
+
     /// What it had used, for who wants to know.
     pub(super) fn report(&self, module: &str) {
         let sandbox = &self.sandbox;

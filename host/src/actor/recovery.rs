@@ -81,7 +81,9 @@ impl Actor {
     /// Gives back what the instance has: at once, for it may be long until there is another, and as a task of its own,
     /// for the message that it did not finish shall not wait for that.
     fn forget_instance(&mut self) {
-        if let Some(instance) = self.instance.take() {
+        if let Some(mut instance) = self.instance.take() {
+            // The next one may ask for segments at once, within the same limits.
+            instance.let_go();
             let workers = self.blueprint.module.engine.workers();
             workers.spawn(async move { drop(instance) }).detach();
         }

@@ -70,7 +70,11 @@ unsafe extern "C" fn create(
     made: *mut Told,
 ) -> c_int {
     // SAFETY: the library promises so of its arguments.
-    unsafe { give(context, pool, length, made, |outlet, pool| outlet.create_segment(pool, size)) }
+    unsafe {
+        give(context, pool, length, made, SegmentError::NotGranted, |outlet, pool| {
+            outlet.create_segment(pool, size)
+        })
+    }
 }
 
 unsafe extern "C" fn open(context: *mut c_void, token: *const u8, length: usize, opened: *mut Told) -> c_int {
@@ -79,7 +83,7 @@ unsafe extern "C" fn open(context: *mut c_void, token: *const u8, length: usize,
         Err(_) => Err(SegmentError::NoSuch),
     };
     // SAFETY: the library promises so of its arguments.
-    unsafe { give(context, token, length, opened, ask) }
+    unsafe { give(context, token, length, opened, SegmentError::NoSuch, ask) }
 }
 
 /// # Safety
@@ -90,12 +94,12 @@ unsafe fn give(
     name: *const u8,
     length: usize,
     place: *mut Told,
+    no_text: SegmentError,
     ask: impl FnOnce(&dyn Outlet, &str) -> Given,
 ) -> c_int {
     // SAFETY: as the caller says.
     let (context, name) = unsafe { (&*context.cast::<Context>(), slice::from_raw_parts(name, length)) };
-    // A name that is no text is nobody's.
-    let Ok(name) = std::str::from_utf8(name) else { return SegmentResult::NotGranted as c_int };
+    let Ok(name) = std::str::from_utf8(name) else { return result(no_text) as c_int };
     // A panic would end the process where it comes to C.
     match catch_unwind(AssertUnwindSafe(|| ask(&*context.outlet, name))) {
         Ok(Ok(segment)) => {

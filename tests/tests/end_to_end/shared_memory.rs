@@ -4,6 +4,7 @@
 use std::fs::File;
 
 use sandgate_tests::config::{Configuration, attached};
+use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::log_file::LogFile;
 use sandgate_tests::pair::Pair;
 use sandgate_tests::process::Process;
@@ -243,6 +244,31 @@ fn an_instance_that_fails_holds_nothing_any_more() {
     bench.wait_for_segments(0);
     let _ = driver.creates("frames", 4096);
     bench.wait_for_segments(1);
+}
+
+/// An instance that is replaced leaves its place to the next one, which may create within the same limits at once.
+#[test]
+fn a_replaced_instance_has_given_back_what_it_held() {
+    const ROUNDS: usize = 50;
+    let scratch = Scratch::new();
+    let (id, more) = (scratch.id("a"), json!({"recycle": {"messages": 1}}));
+    let _host = HostConfiguration::new().module("a", &id, "fixtures/use_segments", more).start(&scratch);
+    let mut configuration = Configuration::new()
+        .remote("driver", attached(&scratch.id("driver")), Value::Null)
+        .remote("a", attached(&id), Value::Null)
+        .grant(&["frames"])
+        .link("driver", "a")
+        .link("a", "driver")
+        .json();
+    configuration["modules"][1]["segments"]["count.max"] = json!(1);
+    let gateway = running_gateway(&scratch, &configuration);
+    let driver = Driver::attach(&scratch, "driver");
+    gateway.wait_for_line_with(&["started", "module=\"a\""]);
+    (0..ROUNDS).for_each(|_| driver.send("create frames 4096", b""));
+    for round in 0..ROUNDS {
+        let outcome = driver.outcome();
+        assert!(outcome.starts_with("Ok("), "{round}: {outcome}");
+    }
 }
 
 /// A native module in the gateway and a WebAssembly module in a host share segments, both ways.

@@ -16,19 +16,23 @@ pub enum SegmentError {
     #[error("a segment has at least one byte")]
     Empty,
     /// A larger segment than the module may create; the limit in bytes.
-    #[error("a segment of this module has at most {0} bytes")]
+    #[error("a segment of this module has at most {0} bytes (`size.max` in the gateway's configuration)")]
     TooLarge(u64),
     /// The module holds as many as it may; the limit.
-    #[error("the module holds {0} segments, as many as it may")]
+    #[error("the module holds {0} segments, as many as it may (`count.max` in the gateway's configuration)")]
     TooMany(u64),
     /// The segments that the module holds would have more bytes than they may; the limit in bytes.
-    #[error("the segments that the module holds may have {0} bytes together")]
+    #[error(
+        "the segments that the module holds may have {0} bytes together (`total.max` in the gateway's configuration)"
+    )]
     TooMuch(u64),
     /// No segment has this handle, or not any more.
     #[error("there is no such segment, or not any more")]
     NoSuch,
     /// It is a segment of a pool for which the module has no grant.
-    #[error("the segment belongs to a pool for which the module has no grant")]
+    #[error(
+        "the segment belongs to a pool for which the module has no grant; name it under `segments` in the gateway's configuration"
+    )]
     Foreign,
     /// The range does not lie within the segment; its size in bytes.
     #[error("the range does not lie within the segment, which has {0} bytes")]

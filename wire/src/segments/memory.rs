@@ -10,10 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{
-    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
-    memfd_create,
-};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
 use rustix::io::{Errno, pread};
 
 use super::SegmentError;
@@ -111,14 +108,6 @@ impl Memory {
             _ => Err(SegmentError::OutOfRange(self.size)),
         }
     }
-
-    /// Gives the pages back to the system, for all who have this memory: it reads as zeros from here on. A
-    /// process that has kept a descriptor which it should have closed does not keep the memory with it.
-    pub fn give_back(&self) {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // What cannot be given back now goes with the last descriptor.
-        let _ = fallocate(&self.file, flags, 0, self.size);
-    }
 }
 
 impl AsFd for Memory {
@@ -143,9 +132,6 @@ mod tests {
         other.read(88, &mut bytes).unwrap();
         assert_eq!(bytes, [0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
         assert_eq!(other.read_to_vec(88, 5).unwrap(), [0, 0, 7, 7, 7]);
-        memory.give_back();
-        other.read(88, &mut bytes).unwrap();
-        assert_eq!(bytes, [0; 12]);
     }
 
     #[test]

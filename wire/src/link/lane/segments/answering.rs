@@ -27,9 +27,17 @@ impl Lane {
         connection: u64,
         frame: SegmentFrame,
     ) -> Result<bool, Violation> {
-        let state = self.lock();
+        let mut state = self.lock();
         if !state.is_carried_by(connection) {
             return Ok(false);
+        }
+        // With a hold goes the descriptor that waits for a host which does not read.
+        match &frame {
+            SegmentFrame::Close { request } => state.segments.forget_grants(|granted| granted == *request),
+            SegmentFrame::Held { requests } => {
+                state.segments.forget_grants(|granted| !requests.contains(&granted));
+            }
+            _ => {}
         }
         if state.segments.due.len() >= ANSWERS_MAX {
             return Err(Violation::TooManyRequests(ANSWERS_MAX));

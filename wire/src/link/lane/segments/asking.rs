@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::super::{Lane, remember, wake};
 use crate::link::SegmentFrame;
 use crate::link::segments::HELD_MAX;
-use crate::segments::{Grant, Memory, SegmentError, Token};
+use crate::segments::{Grant, Memory, POOL_MAX, SegmentError, Token};
 
 /// Requests of one lane that wait for an answer. A module mostly makes one at a time.
 const REQUESTS_MAX: usize = 32;
@@ -71,6 +71,10 @@ impl Lane {
     ///
     /// While no connection carries the lane the request waits for one. Dropping it takes it back.
     pub fn create_segment(&self, pool: &str, size: u64) -> SegmentRequest {
+        // No longer name is granted, and none is to be kept here.
+        if pool.len() > POOL_MAX {
+            return self.refused(SegmentError::NotGranted);
+        }
         self.ask(|request| SegmentFrame::Create { request, size, pool: pool.to_owned() })
     }
 
@@ -79,16 +83,19 @@ impl Lane {
         self.ask(|request| SegmentFrame::Open { request, token })
     }
 
+    fn refused(&self, reason: SegmentError) -> SegmentRequest {
+        SegmentRequest { lane: self.clone(), state: RequestState::Over(Some(reason)) }
+    }
+
     fn ask(&self, frame: impl FnOnce(u64) -> SegmentFrame) -> SegmentRequest {
-        let refused = |reason| SegmentRequest { lane: self.clone(), state: RequestState::Over(Some(reason)) };
         let mut state = self.lock();
         let (closed, carried) = (state.closed, state.connection.is_some());
         let segments = &mut state.segments;
         if closed || (carried && !segments.is_understood) {
-            return refused(SegmentError::Unavailable);
+            return self.refused(SegmentError::Unavailable);
         }
         if segments.asking.is_full() {
-            return refused(SegmentError::TooMany(REQUESTS_MAX as u64));
+            return self.refused(SegmentError::Unavailable);
         }
         segments.asking.newest += 1;
         let number = segments.asking.newest;
@@ -127,7 +134,9 @@ impl Lane {
         let request = segments.asking.requests.remove(&number);
         let held = segments.asking.holds.remove(&number);
         let open = request.as_ref().is_some_and(|request| request.answer.is_none());
-        if carried && segments.is_understood && (held || open) {
+        // What the gateway has not been asked yet need not be taken back, and does not pile up while it takes nothing.
+        let unsent = open && segments.withdraw(number);
+        if carried && segments.is_understood && !unsent && (held || open) {
             segments.push(SegmentFrame::Close { request: number });
         }
         let connection = state.announce();
@@ -230,7 +239,7 @@ impl Segment {
         &self.grant
     }
 
-    /// Its memory. A clone of it that outlives this is of no use: it is emptied with the last holder.
+    /// Its memory. A clone of it outlives this, without a part in the module's limits: drop it too.
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.grant.memory

@@ -58,6 +58,23 @@ impl Segments {
         self.due.push_back(Due { frame, memory: None });
     }
 
+    /// Takes a request back that waits to be sent. False if it has been sent.
+    fn withdraw(&mut self, number: u64) -> bool {
+        let asks = |due: &Due| {
+            matches!(due.frame, SegmentFrame::Create { request, .. } | SegmentFrame::Open { request, .. }
+                if request == number)
+        };
+        let Some(position) = self.due.iter().rposition(asks) else { return false };
+        self.due.remove(position);
+        true
+    }
+
+    /// Drops the answers to these requests that wait to be sent and carry memory.
+    fn forget_grants(&mut self, is_over: impl Fn(u64) -> bool) {
+        self.due
+            .retain(|due| !matches!(due.frame, SegmentFrame::Granted { request, .. } if is_over(request)));
+    }
+
     /// A new connection carries the lane.
     pub(super) fn resume(&mut self, side: Side, is_understood: bool) -> Over {
         self.due.clear();
