@@ -36,6 +36,7 @@ pub struct Engine {
     workers: Workers,
 }
 
+#[derive(Default)]
 struct Shared {
     cache: Option<Cache>,
     /// None: this process compiles.
@@ -117,6 +118,15 @@ impl Engine {
         })?;
         let cache = compiler.cache().map_err(EngineError::Unsupported)?;
         Self::make(Some(cache), Some(compiler))
+    }
+
+    /// As [`Engine::new`], with [`Workers::without_threads`]: guests are called by whoever runs these.
+    ///
+    /// # Errors
+    /// The cache directory cannot be used.
+    pub fn without_threads(code: &Code) -> Result<Self, EngineError> {
+        let shared = Shared { cache: cache(code)?, ..Shared::default() };
+        Ok(Self { shared: Arc::new(shared), workers: Workers::without_threads() })
     }
 
     fn make(cache: Option<Cache>, compiler: Option<Compiler>) -> Result<Self, EngineError> {

@@ -91,20 +91,7 @@ impl Workers {
     /// The system gives no threads.
     pub fn start(on_tick: impl Fn() + Send + 'static) -> io::Result<Self> {
         let seats = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX / 2);
-        let pool = Arc::new(Pool {
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                seats,
-                waiting: Vec::new(),
-                free: (0..THREADS_MAX).rev().collect(),
-                behind: 0,
-            }),
-            slots: std::array::from_fn(|_| Slot::default()),
-            tick: AtomicU64::new(0),
-            turns: AtomicU64::new(0),
-            asleep: AtomicBool::new(false),
-            ticker: OnceLock::new(),
-        });
+        let pool = Arc::new(Pool::new(seats));
         let ticking = pool.clone();
         let ticker =
             thread::Builder::new().name("ticker".into()).spawn(move || ticking.run_ticker(&on_tick))?;
@@ -114,6 +101,20 @@ impl Workers {
             pool.add_thread(&mut pool.lock())?;
         }
         Ok(Self { pool })
+    }
+
+    /// A pool without threads and without a ticker: a task waits until somebody calls [`Workers::run_next`], and no
+    /// deadline is kept. It is for tests that say themselves what happens before what.
+    #[must_use]
+    pub fn without_threads() -> Self {
+        Self { pool: Arc::new(Pool::new(0)) }
+    }
+
+    /// Runs the task that has waited for longest until it ends or waits for something, in the calling thread. False if
+    /// there is none.
+    pub fn run_next(&self) -> bool {
+        let next = self.pool.lock().queue.pop_front();
+        next.map(|(runnable, _)| runnable.run()).is_some()
     }
 
     /// A number that changes as long as the ticker turns. None: it sleeps, because nothing runs.
@@ -180,6 +181,23 @@ impl State {
 }
 
 impl Pool {
+    fn new(seats: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                seats,
+                waiting: Vec::new(),
+                free: (0..THREADS_MAX).rev().collect(),
+                behind: 0,
+            }),
+            slots: std::array::from_fn(|_| Slot::default()),
+            tick: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            asleep: AtomicBool::new(false),
+            ticker: OnceLock::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock is held cannot leave the state half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

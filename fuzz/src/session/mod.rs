@@ -1,5 +1,8 @@
 //! The host's session, with a gateway that says anything at any time: control messages, data messages, and
 //! the host link. The modules are real ones, and small.
+//!
+//! All of it happens in one thread, in an order that the script has a say in, and the clock is the script's
+//! too: an input does the same each time, and nobody waits for anybody.
 
 mod channel;
 
@@ -7,19 +10,18 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Peer;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use channel::Scripted;
 use sandgate_host::{
     Code, End, Engine, Limits, LinkServer, Module, Reporter, Residents, Session, Setup, Surroundings,
-    Transport, TransportError,
+    Transport, TransportError, Workers,
 };
 use sandgate_wire::link::{Frame, Greeting, Instance, Offer, Window};
 use sandgate_wire::{Channel, Control, Create, Message};
 use tokio::net::UnixStream;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::advance;
@@ -27,32 +29,36 @@ use tokio::time::advance;
 use crate::script::Script;
 
 /// One that works, and one that refuses everything. The first refuses some arguments.
-const GUESTS: [&str; 2] = ["threshold", "refuse_create"];
+const NAMES: [&str; 2] = ["threshold", "refuse_create"];
 const GOOD: &str = r#"{"pointer": "", "window": 1, "above": 1}"#;
 const URIS: [&str; 3] = ["ipc:///memory/message", "ipc:///memory/other", "no address"];
 
-/// How often the session gets its turn before the script goes on, or time does.
-const TURNS: usize = 8;
-const PATIENT: usize = 8;
-/// While the session waits for a module's thread, its clock runs this much faster than ours.
-const STEP: Duration = Duration::from_millis(50);
-const NAP: Duration = Duration::from_micros(50);
-/// Naps after which a session has stopped to work; ten seconds at least. A process that was halted meanwhile loses none.
-const PATIENCE: u32 = 200_000;
+/// How often the session gets its turn before a module does, the script goes on, or time does: what the link has
+/// brought by the first one is handled in the second.
+const TURNS: usize = 2;
+/// By how much time goes on once nobody has anything to do.
+const STEP: Duration = Duration::from_millis(250);
+/// Steps of time after which a session has stopped to work: two minutes.
+const PATIENCE: u32 = 480;
 
 /// Whatever the gateway does: a Create is answered, what the host says is well-formed, and the session ends
 /// when it is told to.
 pub(crate) fn target(bytes: &[u8]) {
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(Gateway::play(Script::new(bytes)));
+    Gateway::play(Script::new(bytes));
 }
 
-fn modules() -> &'static [Module] {
-    static MODULES: OnceLock<Vec<Module>> = OnceLock::new();
-    MODULES.get_or_init(|| {
-        let engine = Engine::new(&Code::UserCache).unwrap();
+/// The modules, whose tasks run when this target says so.
+struct Guests {
+    modules: Vec<Module>,
+    workers: Workers,
+}
+
+fn guests() -> &'static Guests {
+    static GUESTS: OnceLock<Guests> = OnceLock::new();
+    GUESTS.get_or_init(|| {
+        let engine = Engine::without_threads(&Code::UserCache).unwrap();
         let load = |name: &str| Module::load(&engine, &guest(name), &Limits::default()).unwrap();
-        GUESTS.into_iter().map(load).collect()
+        Guests { modules: NAMES.into_iter().map(load).collect(), workers: engine.workers().clone() }
     })
 }
 
@@ -72,6 +78,16 @@ fn guest(name: &str) -> PathBuf {
 fn reporter() -> Reporter {
     static REPORTER: OnceLock<Reporter> = OnceLock::new();
     REPORTER.get_or_init(|| Reporter::start().unwrap()).clone()
+}
+
+/// With sockets if there is a link; without, it is made in no time.
+fn runtime(has_link: bool) -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    if has_link {
+        builder.enable_io();
+    }
+    builder.build().unwrap()
 }
 
 /// The channels that the session has opened last.
@@ -110,6 +126,7 @@ impl Transport for Channels {
 
 /// The script's side.
 struct Gateway {
+    runtime: Runtime,
     channels: Arc<Channels>,
     session: JoinHandle<End>,
     stop: oneshot::Sender<()>,
@@ -126,22 +143,23 @@ struct Link {
 }
 
 fn setup(choice: u8) -> Setup {
-    let module = &modules()[usize::from(choice % 4 == 3)];
+    let module = &guests().modules[usize::from(choice % 4 == 3)];
     Setup::new(module.clone(), "fuzzed")
 }
 
 impl Gateway {
-    async fn play(mut script: Script<'_>) {
+    fn play(mut script: Script<'_>) {
         let choice = script.byte();
         let mut gateway = Self::new(choice);
         while let Some(step) = script.next() {
-            gateway.step(step, &mut script).await;
-            gateway.hear();
+            gateway.step(step, &mut script);
         }
-        gateway.finish().await;
+        gateway.finish();
     }
 
     fn new(choice: u8) -> Self {
+        let runtime = runtime(choice & 4 == 0);
+        let entered = runtime.enter();
         let channels = Arc::new(Channels::default());
         let link = (choice & 4 == 0).then(Link::new);
         let surroundings = Surroundings {
@@ -154,10 +172,11 @@ impl Gateway {
         let renewals = session.renewals();
         let (stop, stopped) = oneshot::channel();
         let session = tokio::spawn(session.serve(async move { drop(stopped.await) }));
-        Self { channels, session, stop, renewals, link: link.map(|(link, _)| link), owed: false }
+        drop(entered);
+        Self { runtime, channels, session, stop, renewals, link: link.map(|(link, _)| link), owed: false }
     }
 
-    async fn step(&mut self, step: u8, script: &mut Script<'_>) {
+    fn step(&mut self, step: u8, script: &mut Script<'_>) {
         match step % 16 {
             0 | 1 => {
                 let choice = script.byte();
@@ -170,8 +189,18 @@ impl Gateway {
             2 => self.control(Control::Start.encode().unwrap()),
             3 => self.control(Control::Destroy.encode().unwrap()),
             4 => self.control(Bytes::copy_from_slice(script.bytes())),
-            5 | 6 => self.await_reply().await,
-            7 => self.turns(TURNS).await,
+            5 | 6 => self.await_reply(),
+            7 => match step / 16 {
+                // Either alone, for it may be the other one's processor that is busy.
+                8..=11 => self.turns(),
+                12.. => drop(guests().workers.run_next()),
+                _ => {
+                    self.turns();
+                    while guests().workers.run_next() {
+                        self.turns();
+                    }
+                }
+            },
             8 => {
                 let message = Message::new(&[("k", "v")], script.bytes()).unwrap();
                 self.message(message.frame().clone());
@@ -195,7 +224,7 @@ impl Gateway {
                 let byte = script.byte();
                 match byte {
                     255 => self.link = None,
-                    _ => advance(Duration::from_millis(u64::from(byte) * 8)).await,
+                    _ => self.pass(Duration::from_millis(u64::from(byte) * 8)),
                 }
             }
         }
@@ -224,33 +253,41 @@ impl Gateway {
         }
     }
 
-    async fn turns(&mut self, count: usize) {
-        for _ in 0..count {
-            yield_now().await;
-        }
+    /// Of the session; the modules do nothing meanwhile.
+    fn turns(&mut self) {
+        self.runtime.block_on(async {
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+        });
         self.hear();
     }
 
-    async fn await_reply(&mut self) {
-        self.until(|gateway| !gateway.owed || gateway.session.is_finished()).await;
+    /// Time goes on.
+    fn pass(&mut self, time: Duration) {
+        self.runtime.block_on(advance(time));
+        self.hear();
     }
 
-    /// Waits for something that needs a module's thread.
-    async fn until(&mut self, is_done: impl Fn(&Self) -> bool) {
-        let mut naps = 0;
-        while !is_done(self) {
-            for _ in 0..PATIENT {
-                self.turns(TURNS).await;
+    fn await_reply(&mut self) {
+        self.until(|gateway| !gateway.owed || gateway.session.is_finished());
+    }
+
+    /// Everybody does what there is to do until something is done.
+    fn until(&mut self, is_done: impl Fn(&Self) -> bool) {
+        for _ in 0..PATIENCE {
+            loop {
+                self.turns();
                 if is_done(self) {
                     return;
                 }
+                if !guests().workers.run_next() {
+                    break;
+                }
             }
-            assert!(naps < PATIENCE, "the session has stopped to work");
-            naps += 1;
-            thread::sleep(NAP);
-            advance(STEP).await;
-            self.hear();
+            self.pass(STEP);
         }
+        panic!("the session has stopped to work");
     }
 
     /// Everything that the host says must be understood.
@@ -273,13 +310,19 @@ impl Gateway {
         }
     }
 
-    /// A session ends when it is told to, whatever has come before.
-    async fn finish(mut self) {
+    /// A session ends when it is told to, whatever has come before. It leaves nothing.
+    fn finish(mut self) {
         let (stop, _) = oneshot::channel();
         let _ = std::mem::replace(&mut self.stop, stop).send(());
-        self.until(|gateway| gateway.session.is_finished()).await;
+        self.until(|gateway| gateway.session.is_finished());
         self.hear();
-        self.session.await.unwrap();
+        let Self { runtime, channels, session, .. } = self;
+        runtime.block_on(session).unwrap();
+        drop(runtime);
+        while guests().workers.run_next() {}
+        for channel in [Some(channels.control()), channels.message()].into_iter().flatten() {
+            assert_eq!(Arc::strong_count(&channel), 2, "somebody holds a channel");
+        }
     }
 }
 
@@ -301,6 +344,9 @@ impl Link {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = self.peer.read(&mut buffer) {
             self.read.extend_from_slice(&buffer[..count]);
+            if count < buffer.len() {
+                break;
+            }
         }
         let mut at = 0;
         while let Some((_, length)) = Frame::parse(&self.read[at..]).unwrap() {
