@@ -12,6 +12,9 @@ use crate::{check, guests, tools};
 
 /// The largest input in bytes: enough for every layout, and small inputs run faster.
 const LONGEST: &str = "-max_len=4096";
+/// The same where the input is a script: a hundred steps and more.
+const LONGEST_SCRIPT: &str = "-max_len=512";
+const SCRIPTS: [&str; 2] = ["link-lanes", "session"];
 /// No input takes so many seconds; one that does is a finding.
 const SLOWEST: &str = "-timeout=25";
 
@@ -60,13 +63,19 @@ pub fn run(
     Ok(())
 }
 
-/// Adds the inputs that reach what no committed one does to the corpus that ordinary tests replay.
+/// Adds the inputs that reach what no committed one does to the corpus that ordinary tests replay: the fewest and
+/// shortest that reach all of it. How often an input reaches something is for the fuzzer, not for these.
 fn keep_inputs(project: &Project, progress: &mut Progress, target: &str) -> Result<()> {
     let folder = project.target.join("fuzz").join(target);
     let mut fuzzer = fuzzer(project, target);
     fuzzer.stderr(File::create(folder.join("merge.log"))?);
-    fuzzer.args(["-merge=1", LONGEST]).arg(committed(project, target)).arg(folder.join("corpus"));
+    fuzzer.args(["-set_cover_merge=1", "-use_counters=0", longest(target)]);
+    fuzzer.arg(committed(project, target)).arg(folder.join("corpus"));
     progress.command("keep", &format!("{target}, what reaches more than the corpus"), &mut fuzzer)
+}
+
+fn longest(target: &str) -> &'static str {
+    if SCRIPTS.contains(&target) { LONGEST_SCRIPT } else { LONGEST }
 }
 
 fn committed(project: &Project, target: &str) -> PathBuf {
@@ -117,7 +126,7 @@ fn throw(project: &Project, progress: &mut Progress, target: String, runs: u64) 
     let log = folder.join("log");
     let mut fuzzer = fuzzer(project, &target);
     fuzzer.stderr(File::create(&log)?);
-    fuzzer.args([&format!("-runs={runs}"), LONGEST, SLOWEST, "-print_final_stats=1"]);
+    fuzzer.args([&format!("-runs={runs}"), longest(&target), SLOWEST, "-print_final_stats=1"]);
     fuzzer.arg(format!("-artifact_prefix={}/", findings.display()));
     let dictionary = project.root.join("fuzz/dictionaries").join(&target);
     if dictionary.exists() {

@@ -22,8 +22,9 @@ use tokio::time::advance;
 use crate::script::Script;
 
 const BEATS: Beats = Beats { every: Duration::from_millis(250), patience: Duration::from_millis(900) };
-/// How often the tasks get their turn before the script goes on.
-const TURNS: usize = 4;
+/// How often the tasks get their turn before the script goes on: what a connection has brought by the first one is
+/// handled in the second.
+const TURNS: usize = 2;
 
 thread_local! {
     static RUNTIME: Runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -203,6 +204,9 @@ impl Connection {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = self.peer.read(&mut buffer) {
             self.read.extend_from_slice(&buffer[..count]);
+            if count < buffer.len() {
+                break;
+            }
         }
         let mut at = 0;
         while let Some((_, length)) = Frame::parse(&self.read[at..]).unwrap() {

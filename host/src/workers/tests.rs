@@ -20,6 +20,27 @@ fn tasks_run_and_return() {
 }
 
 #[test]
+fn without_threads_tasks_run_when_they_are_told_to_and_in_order() {
+    let workers = Workers::without_threads();
+    let (tell, told) = mpsc::channel();
+    for name in ["a", "b"] {
+        let tell = tell.clone();
+        let task = async move {
+            tell.send((name, 1)).unwrap();
+            tokio::task::yield_now().await;
+            tell.send((name, 2)).unwrap();
+        };
+        workers.spawn(task).detach();
+    }
+    assert!(told.try_recv().is_err());
+    let mut order = Vec::new();
+    while workers.run_next() {
+        order.extend(told.try_iter());
+    }
+    assert_eq!(order, [("a", 1), ("b", 1), ("a", 2), ("b", 2)]);
+}
+
+#[test]
 fn stuck_tasks_do_not_stop_the_others() {
     let workers = Workers::start(|| {}).unwrap();
     // More of them than there are seats, each stuck until the end of the test.

@@ -53,6 +53,8 @@ const COMMANDS: &[(&str, &str)] = &[
         "a step of cargo xtask test, with --smoke",
     ),
     ("cargo xtask java", "a step of cargo xtask test"),
+    ("cargo xtask fuzz session", "by hand: hours; its corpus is replayed by cargo xtask test"),
+    ("cargo xtask fuzz session --runs 100000 --keep", "likewise"),
     ("target/release/gateway samples/java_remote/gateway.json", "java_remote.rs"),
     (
         "java -cp target/java/sandgate-remote.jar:target/java/samples Annotate /tmp/java_remote.control",
