@@ -47,7 +47,15 @@ impl HostConfiguration {
     /// Starts a host with it, and waits until all control channels are bound.
     #[must_use]
     pub fn start(&self, scratch: &Scratch) -> Process {
-        let host = self.start_anyhow(scratch);
+        self.start_with(scratch, &[])
+    }
+
+    /// The same, with further options.
+    #[must_use]
+    pub fn start_with(&self, scratch: &Scratch, options: &[&str]) -> Process {
+        let file = self.write(scratch);
+        let mut command = command(scratch, program("wasm-host"));
+        let host = Process::start(command.args(options).arg("--config").arg(file));
         host.wait_for_nth_line(self.modules.len(), "waiting for a gateway");
         host
     }

@@ -32,11 +32,16 @@ pub fn program(name: &str) -> PathBuf {
 /// It has not been built.
 #[must_use]
 pub fn guest(name: &str) -> PathBuf {
-    let directory = directory("SANDGATE_GUESTS", "target/guests");
     existing(
-        directory.join(format!("{name}.wasm")),
+        guests().join(format!("{name}.wasm")),
         "run `cargo xtask guests`, or set SANDGATE_GUESTS to where its folder is",
     )
+}
+
+/// Where the guest modules are.
+#[must_use]
+pub fn guests() -> PathBuf {
+    directory("SANDGATE_GUESTS", "target/guests")
 }
 
 fn directory(variable: &str, default: &str) -> PathBuf {

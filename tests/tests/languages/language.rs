@@ -1,0 +1,76 @@
+//! The languages, and what a module needs of its host because of the one that it is written in.
+
+use std::env;
+use std::path::PathBuf;
+
+use sandgate_tests::programs::guests;
+use serde_json::{Value, json};
+
+/// The modules of every language.
+pub const MODULES: [&str; 3] = ["annotate", "threshold", "sampler"];
+
+pub struct Language {
+    pub name: &'static str,
+    /// Whether its modules are built on every machine.
+    is_always_built: bool,
+    /// What stands beside a module in the configuration of its host.
+    settings: fn() -> Value,
+    /// Whether an instance is replaced now and then, for its language's runtime needs ever more memory.
+    pub is_recycled: bool,
+}
+
+const fn language(name: &'static str) -> Language {
+    Language { name, is_always_built: false, settings: || json!({}), is_recycled: false }
+}
+
+const LANGUAGES: [Language; 8] = [
+    Language { is_always_built: true, ..language("rust") },
+    Language { is_always_built: true, ..language("c") },
+    language("cpp"),
+    language("zig"),
+    language("go"),
+    Language { is_always_built: true, ..language("javascript") },
+    language("typescript"),
+    Language { settings: python, is_recycled: true, ..language("python") },
+];
+
+/// Its bindings keep a copy of every content that is published.
+fn python() -> Value {
+    json!({"recycle": {"memory": "96MiB"}})
+}
+
+pub fn names() -> Vec<&'static str> {
+    LANGUAGES.iter().map(|language| language.name).collect()
+}
+
+impl Language {
+    pub fn named(name: &str) -> Self {
+        LANGUAGES.into_iter().find(|language| language.name == name).unwrap()
+    }
+
+    /// A module's component.
+    pub fn component(&self, module: &str) -> PathBuf {
+        let folder = match self.name {
+            "rust" => "modules".to_owned(),
+            name => format!("languages/{name}"),
+        };
+        guests().join(folder).join(module).with_extension("wasm")
+    }
+
+    pub fn settings(&self) -> Value {
+        (self.settings)()
+    }
+
+    /// How its modules can be had, if they are not there.
+    ///
+    /// # Panics
+    /// They are not there, and should be.
+    pub fn is_missing(&self) -> Option<String> {
+        let missing = MODULES.into_iter().find(|module| !self.component(module).is_file())?;
+        let mend = format!("build them with `cargo xtask guests {}`", self.name);
+        let must_be_there =
+            self.is_always_built || env::var_os("SANDGATE_LANGUAGES").is_some_and(|all| all == "all");
+        assert!(!must_be_there, "there is no {missing} in {}; {mend}", self.name);
+        Some(mend)
+    }
+}
