@@ -15,6 +15,7 @@
 pub mod config;
 pub mod ends;
 pub mod host_config;
+pub mod languages;
 pub mod link_peer;
 pub mod log_file;
 pub mod pair;

@@ -11,12 +11,11 @@
 )]
 
 mod annotate;
-mod language;
 mod sampler;
 mod scene;
 mod threshold;
 
-use language::Language;
+use sandgate_tests::languages::{self, Language};
 use scene::Scene;
 
 /// A test for each language.
@@ -31,7 +30,7 @@ macro_rules! languages {
 
         #[test]
         fn every_language_has_its_test() {
-            assert_eq!(language::names(), [$(stringify!($name)),*]);
+            assert_eq!(languages::names(), [$(stringify!($name)),*]);
         }
     };
 }

@@ -1,12 +1,11 @@
 //! A host with the three modules of a language, and a gateway that the test plays.
 
 use sandgate_tests::host_config::HostConfiguration;
+use sandgate_tests::languages::{Language, MODULES};
 use sandgate_tests::process::Process;
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::v1::V1Gateway;
 use sandgate_wire::{Message, Status};
-
-use crate::language::{Language, MODULES};
 
 /// Messages that are under way at a time.
 const WINDOW: usize = 50;

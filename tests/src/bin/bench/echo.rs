@@ -123,7 +123,8 @@ impl WasmPath {
     }
 }
 
-async fn exchange(
+/// Round trips, and then many messages at once.
+pub(crate) async fn exchange(
     ModuleContext { publisher, inbox, .. }: &mut ModuleContext,
     message: Message,
     trips: usize,

@@ -12,6 +12,7 @@ mod echo;
 mod figures;
 mod host;
 mod hostile;
+mod languages;
 mod local;
 mod recovery;
 mod report;
@@ -42,6 +43,7 @@ Examples:
   cargo xtask bench --only 'pair 256'   one measurement
   cargo xtask bench --only segments     frames in shared memory, beside by value
   cargo xtask bench --only recovery     how long nothing comes through when something breaks
+  cargo xtask bench --only languages    the same module in every language
   cargo xtask bench --only hostile      a module beside each of those that misbehave
   cargo xtask bench --smoke             a few messages: shows that it runs, measures nothing"
 )]
@@ -56,7 +58,7 @@ struct Arguments {
     #[arg(long)]
     smoke: bool,
     /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
-    /// `segments`, `recovery`;
+    /// `segments`, `recovery`, `languages`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -107,6 +109,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
     }
     if wanted("recovery") {
         recovery::measure(&mut report, rounds, scale).context("recovery")?;
+    }
+    if wanted("languages") {
+        languages::measure(&mut report, rounds, scale).context("languages")?;
     }
     // Many minutes: not without being asked.
     if arguments.smoke || arguments.only.as_deref().is_some_and(|only| only.starts_with("hostile")) {

@@ -1,15 +1,19 @@
-//! The languages, and what a module needs of its host because of the one that it is written in.
+//! The languages that modules are written in here, and what a module needs of its host because of the one that it is
+//! written in.
 
 use std::env;
 use std::path::PathBuf;
 
-use sandgate_tests::programs::guests;
 use serde_json::{Value, json};
+
+use crate::programs::guests;
 
 /// The modules of every language.
 pub const MODULES: [&str; 3] = ["annotate", "threshold", "sampler"];
 
+/// A language, with three modules that do the same in all of them.
 pub struct Language {
+    /// Its name on the command line of `cargo xtask guests`.
     pub name: &'static str,
     /// Whether its modules are built on every machine.
     is_always_built: bool,
@@ -39,16 +43,24 @@ fn python() -> Value {
     json!({"recycle": {"memory": "96MiB"}})
 }
 
+/// In the order in which they are shown.
+#[must_use]
 pub fn names() -> Vec<&'static str> {
     LANGUAGES.iter().map(|language| language.name).collect()
 }
 
 impl Language {
+    /// The language of this name.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
     pub fn named(name: &str) -> Self {
         LANGUAGES.into_iter().find(|language| language.name == name).unwrap()
     }
 
-    /// A module's component.
+    /// A module's component, where it is when it has been built.
+    #[must_use]
     pub fn component(&self, module: &str) -> PathBuf {
         let folder = match self.name {
             "rust" => "modules".to_owned(),
@@ -57,6 +69,8 @@ impl Language {
         guests().join(folder).join(module).with_extension("wasm")
     }
 
+    /// What stands beside a module in the configuration of its host.
+    #[must_use]
     pub fn settings(&self) -> Value {
         (self.settings)()
     }
@@ -65,6 +79,7 @@ impl Language {
     ///
     /// # Panics
     /// They are not there, and should be.
+    #[must_use]
     pub fn is_missing(&self) -> Option<String> {
         let missing = MODULES.into_iter().find(|module| !self.component(module).is_file())?;
         let mend = format!("build them with `cargo xtask guests {}`", self.name);
