@@ -41,8 +41,8 @@ struct Shared {
     cache: Option<Cache>,
     /// None: this process compiles.
     compiler: Option<Compiler>,
-    /// One engine for each setting that code is compiled for, made when it is first needed.
-    engines: Mutex<BTreeMap<Settings, wasmtime::Engine>>,
+    /// One engine for each setting that code is compiled for, and each way to allocate, made when it is first needed.
+    engines: Mutex<BTreeMap<(Settings, Allocation), wasmtime::Engine>>,
     ticking: Arc<RwLock<Vec<EngineWeak>>>,
 }
 
@@ -59,6 +59,22 @@ impl Settings {
     pub(crate) fn of(limits: &Limits) -> Self {
         Self { fuel: limits.fuel.is_some(), stack: (limits.max_wasm_stack as usize).next_power_of_two() }
     }
+}
+
+/// Where instances come from. Code is the same for both.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Allocation {
+    /// From places that are there and are used again.
+    Pooled,
+    /// Made for each, of any size: for what no place of the pool can hold.
+    OnDemand,
+}
+
+/// A component with its code.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    /// Why no place in the pool can hold an instance of it. Each is allocated by itself then.
+    pub(crate) beyond_pool: Option<String>,
 }
 
 /// Where compiled code is kept between runs. It is native code: the directory must be writable by
@@ -154,33 +170,65 @@ impl Engine {
 
     /// The engine with these settings.
     pub(crate) fn wasmtime(&self, settings: Settings) -> wasmtime::Result<wasmtime::Engine> {
+        self.allocating(settings, Allocation::Pooled)
+    }
+
+    fn allocating(&self, settings: Settings, allocation: Allocation) -> wasmtime::Result<wasmtime::Engine> {
         let mut engines = self.shared.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = engines.get(&settings) {
+        if let Some(engine) = engines.get(&(settings, allocation)) {
             return Ok(engine.clone());
         }
         let mut config = config(settings);
-        config
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()))
-            .cache(self.shared.cache.clone());
+        config.cache(self.shared.cache.clone()).allocation_strategy(match allocation {
+            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool()),
+            Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
+        });
         let engine = wasmtime::Engine::new(&config)?;
         self.shared.ticking.write().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
-        engines.insert(settings, engine.clone());
+        engines.insert((settings, allocation), engine.clone());
         Ok(engine)
     }
 
-    /// Compiles a component, or takes its code from the cache.
-    pub(crate) fn compile(&self, binary: &[u8], limits: &Limits) -> Result<Component, CompileError> {
+    /// Compiles a component, or takes its code from the cache. One that the pool has no place for is to be allocated
+    /// on demand, unless what Wasmtime says of it is that it is over a limit.
+    pub(crate) fn compile(
+        &self,
+        binary: &[u8],
+        limits: &Limits,
+        is_over_a_limit: impl Fn(&str) -> bool,
+    ) -> Result<Compiled, CompileError> {
         let settings = Settings::of(limits);
         let broken = |error: wasmtime::Error| CompileError::Component(format!("{error:#}"));
         let engine = self.wasmtime(settings).map_err(broken)?;
         let Some(compiler) = &self.shared.compiler else {
-            return Component::from_binary(&engine, binary).map_err(broken);
+            return self.place(&engine, settings, binary, is_over_a_limit);
         };
         let _turn = compiler.take_turn();
         compiler.fill(&engine, settings, binary, limits)?;
-        let component = Component::from_binary(&engine, binary).map_err(broken);
+        let component = self.place(&engine, settings, binary, is_over_a_limit);
         compiler.forget();
         component
+    }
+
+    fn place(
+        &self,
+        pooled: &wasmtime::Engine,
+        settings: Settings,
+        binary: &[u8],
+        is_over_a_limit: impl Fn(&str) -> bool,
+    ) -> Result<Compiled, CompileError> {
+        let error = match Component::from_binary(pooled, binary) {
+            Ok(component) => return Ok(Compiled { component, beyond_pool: None }),
+            Err(error) => error,
+        };
+        let reason = format!("{error:#}");
+        let on_demand = || Component::from_binary(&self.allocating(settings, Allocation::OnDemand)?, binary);
+        match on_demand() {
+            Ok(component) if !is_over_a_limit(&reason) => {
+                Ok(Compiled { component, beyond_pool: Some(reason) })
+            }
+            _ => Err(CompileError::Component(reason)),
+        }
     }
 
     /// A duration in epochs, at least one.

@@ -12,7 +12,7 @@ use wasmtime::component::{Component, ComponentExportIndex, Linker};
 
 use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
 use crate::compile::CompileError;
-use crate::engine::Engine;
+use crate::engine::{Compiled, Engine};
 use crate::imports;
 use crate::limits::{Exceeded, Limits};
 use crate::sandbox::Guest;
@@ -127,8 +127,9 @@ impl Module {
             }
             _ => return Err(LoadError::NotWasm { path }),
         }
-        let component = match engine.compile(&binary, limits) {
-            Ok(component) => component,
+        let is_over_a_limit = |reason: &str| over_a_countable_limit(reason, limits).is_some();
+        let Compiled { component, beyond_pool } = match engine.compile(&binary, limits, is_over_a_limit) {
+            Ok(compiled) => compiled,
             Err(error) => return Err(not_compiled(path, error, limits)),
         };
         if let Some(exceeded) = over_a_limit(&component, limits) {
@@ -136,6 +137,12 @@ impl Module {
         }
         if let Some(missing) = missing_export(&component) {
             return Err(LoadError::World { path, missing });
+        }
+        if let Some(reason) = beyond_pool {
+            let module = path.display();
+            tracing::warn!(
+                "{module} does not fit into the pool: each instance is allocated on demand, which is slower; {reason}"
+            );
         }
         let digest = hexadecimal(&Sha256::digest(&binary));
         let origin = Arc::new(Origin { path: path.clone(), size: binary.len() as u64, digest });
@@ -206,8 +213,15 @@ fn not_compiled(path: PathBuf, error: CompileError, limits: &Limits) -> LoadErro
         CompileError::Limit(exceeded) => return LoadError::Limit { path, exceeded },
         other => other.to_string(),
     };
-    // Wasmtime refuses what is over the largest value that these limits can have. `host/tests/limits.rs`
-    // holds its texts.
+    match over_a_countable_limit(&reason, limits) {
+        Some(exceeded) => LoadError::Limit { path, exceeded },
+        None => LoadError::Compile { path, reason },
+    }
+}
+
+/// Wasmtime refuses what is over the largest value that these limits can have. `host/tests/limits.rs` holds its
+/// texts.
+fn over_a_countable_limit(reason: &str, limits: &Limits) -> Option<Exceeded> {
     let counted = [
         ("memories count of", "max-memories", limits.max_memories),
         ("linear memories, which", "max-memories", limits.max_memories),
@@ -215,13 +229,9 @@ fn not_compiled(path: PathBuf, error: CompileError, limits: &Limits) -> LoadErro
         ("tables, which", "max-tables", limits.max_tables),
         ("core module instances, which", "max-instances", limits.max_instances),
     ];
-    for (words, name, limit) in counted {
-        if reason.contains(words) {
-            let used = reason.split(|c: char| !c.is_ascii_digit()).find_map(|number| number.parse().ok());
-            return LoadError::Limit { path, exceeded: Exceeded::new(name, limit, used.unwrap_or(limit)) };
-        }
-    }
-    LoadError::Compile { path, reason }
+    let (_, name, limit) = counted.into_iter().find(|(words, ..)| reason.contains(words))?;
+    let used = reason.split(|c: char| !c.is_ascii_digit()).find_map(|number| number.parse().ok());
+    Some(Exceeded::new(name, limit, used.unwrap_or(limit)))
 }
 
 /// What every instance would have too much of.

@@ -92,6 +92,14 @@ fn memories_and_tables_of_a_component() {
     assert_refused("grow_table", &["max-tables=1"], "max-tables");
 }
 
+/// It is none of the limits' business: each instance is allocated by itself.
+#[tokio::test]
+async fn an_instance_that_no_place_in_the_pool_can_hold() {
+    let played = play("many_globals", &[], seed(Call::Receive, "null", &[("a", "1")], b"content")).await;
+    assert!(played.verdict.is_none(), "{:?}", played.verdict);
+    assert_eq!(played.published, 1);
+}
+
 #[tokio::test]
 async fn core_instances() {
     let played = play("echo", &["max-instances=1"], seed(Call::Receive, "null", &[], b"")).await;

@@ -44,6 +44,12 @@ pub(super) fn many_memories() -> Tenant {
         .unusable(&["max-memories"])
 }
 
+pub(super) fn many_globals() -> Tenant {
+    tenant("Has 80,000 globals: an instance takes more than a place in the pool has")
+        .stopped_by("nothing: it is allocated on demand, and the host says so when it loads it")
+        .logged(&["many_globals", "does not fit into the pool", "allocated on demand"])
+}
+
 pub(super) fn many_tables() -> Tenant {
     tenant("Has a hundred tables").when(When::Loaded).stopped_by("`max-tables`").unusable(&["max-tables"])
 }
