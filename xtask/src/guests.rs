@@ -4,8 +4,11 @@
 //! `target/guests/languages/LANGUAGE/NAME.wasm`.
 
 mod c;
+mod cpp;
+mod go;
 pub mod rust;
 mod workshop;
+mod zig;
 
 use std::time::Instant;
 
@@ -32,7 +35,7 @@ struct Language {
     build: fn(&Workshop<'_>) -> Result<()>,
 }
 
-const LANGUAGES: [Language; 1] = [c::LANGUAGE];
+const LANGUAGES: [Language; 4] = [c::LANGUAGE, cpp::LANGUAGE, go::LANGUAGE, zig::LANGUAGE];
 
 const RUST: &str = "rust";
 
