@@ -36,6 +36,10 @@ enum Command {
     /// Does again what a verdict tells of, without a gateway: in a fresh instance, with the limits given.
     /// Exit status 0 if the same came of it, 1 if not, 64 if a file cannot be used
     Replay(commands::replay::Replay),
+    /// Writes the bindings of the contract, and the layer above them, for a module's sources
+    Bindings(commands::author::Bindings),
+    /// Makes a component of the core module that a compiler left behind
+    Componentize(commands::author::Componentize),
     /// Compiles a component for a host
     #[command(name = COMPILE_COMMAND, hide = true)]
     Compile(commands::compile::Compile),
@@ -49,6 +53,8 @@ Examples:
   wasm-host --config modules.json
   wasm-host limits
   wasm-host replay verdict.json threshold.wasm
+  wasm-host bindings c sandgate
+  wasm-host componentize core.wasm -o site.wasm
 
 The host waits for a gateway, and for the next one after that, until Ctrl-C (twice: at once).
 A host that a gateway launches ends with its gateway.
@@ -66,6 +72,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Some(Command::Limits) => commands::limits::run(),
         Some(Command::Replay(arguments)) => commands::replay::run(&arguments),
+        Some(Command::Bindings(arguments)) => commands::author::bindings(&arguments),
+        Some(Command::Componentize(arguments)) => commands::author::componentize(&arguments),
         Some(Command::Compile(arguments)) => commands::compile::run(&arguments),
         None => commands::serve::run(&arguments.serve),
     };

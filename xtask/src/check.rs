@@ -52,10 +52,10 @@ fn check_formatting(project: &Project, progress: &mut Progress) -> Result<()> {
 
 fn check_guests(project: &Project, progress: &mut Progress) -> Result<()> {
     let mut clippy = project.guest_cargo();
-    clippy.arg("clippy").args(guests::SELECTION).args(NO_WARNINGS);
+    clippy.arg("clippy").args(guests::rust::SELECTION).args(NO_WARNINGS);
     progress.command("lints (guests)", "clippy on the guest modules", &mut clippy)?;
     let mut clippy = project.guest_cargo();
-    clippy.arg("clippy").args(guests::HANDMADE).args(NO_WARNINGS);
+    clippy.arg("clippy").args(guests::rust::HANDMADE).args(NO_WARNINGS);
     progress.command("lints (handmade)", "clippy on what writes the handmade fixtures", &mut clippy)?;
     let mut tests = project.guest_cargo();
     // Run on this machine, not in a sandbox: what they test is plain Rust, and link-time optimisation would
@@ -63,7 +63,7 @@ fn check_guests(project: &Project, progress: &mut Progress) -> Result<()> {
     tests.args(["test", "--release", "--lib", "--package", "sandgate-module", "--package", "threshold"]);
     tests.args(["--config", "profile.release.lto=false"]);
     progress.command("tests (guests)", "unit tests of the guest modules", &mut tests)?;
-    guests::build(project, progress)
+    guests::rust::build(project, progress)
 }
 
 fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progress) -> Result<()> {
@@ -79,6 +79,7 @@ fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progre
         cargo(&["clippy", "--all-targets"]).args(NO_WARNINGS),
     )?;
     binaries::build(project, tools, progress)?;
+    guests::always(project, progress)?;
     progress.command("tests", "unit, property and end-to-end tests", &mut cargo(&["test"]))?;
     progress.command(
         "documentation",

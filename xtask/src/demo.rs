@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(30);
 pub fn run(project: &Project, progress: &mut Progress, seconds: Option<u64>) -> Result<()> {
     ensure!(Path::new("/proc/self/stat").exists(), "the demo finds processes in /proc: run it on Linux");
     let tools = tools::provide(project, progress)?;
-    guests::build(project, progress)?;
+    guests::rust::build(project, progress)?;
     binaries::build(project, &tools, progress)?;
 
     let folder = fresh_folder()?;

@@ -102,7 +102,7 @@ fn targets(project: &Project) -> Result<Vec<String>> {
 /// the ordinary build. So this selects the whole workspace as well, see `binaries::build`.
 fn build(project: &Project, progress: &mut Progress) -> Result<()> {
     let tools = tools::provide(project, progress)?;
-    guests::build(project, progress)?;
+    guests::rust::build(project, progress)?;
     let mut cargo = project.cargo();
     cargo.args([
         "build",

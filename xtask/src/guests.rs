@@ -1,87 +1,106 @@
-//! Builds the guest modules and puts them where everything else looks for them.
+//! Builds the guest modules: those in Rust with the fixtures, and the same examples in other languages.
+//!
+//! A language is a file here and an entry in [`LANGUAGES`]. Its components go to
+//! `target/guests/languages/LANGUAGE/NAME.wasm`.
 
-use std::fs;
-use std::path::Path;
+mod c;
+pub mod rust;
+mod workshop;
 
-use anyhow::{Context, Result, bail};
+use std::time::Instant;
 
-use crate::progress::{Progress, run};
+use anyhow::{Result, bail};
+
+use crate::binaries;
+use crate::progress::{Progress, seconds};
 use crate::project::Project;
+use crate::tools::{self, Tools};
+use workshop::Workshop;
 
-/// The arguments that choose everything that becomes a component.
-pub const SELECTION: [&str; 6] =
-    ["--release", "--target", "wasm32-wasip2", "--workspace", "--lib", "--examples"];
+/// The examples that every language has.
+const EXAMPLES: [&str; 3] = ["annotate", "threshold", "sampler"];
 
-/// The program of this machine that writes the fixtures which no compiler of Rust makes.
-pub const HANDMADE: [&str; 2] = ["--package", "handmade"];
-
-/// Builds all guest modules, the fixtures too.
-pub fn build(project: &Project, progress: &mut Progress) -> Result<()> {
-    progress.step("guest modules", "compiling them to WebAssembly components", || {
-        run("guest modules", project.guest_cargo().arg("build").args(SELECTION))?;
-        let built = project.guests().join("wasm32-wasip2/release");
-        let handmade = project.guests().join("handmade");
-        let mut write = project.guest_cargo();
-        write.args(["run", "--quiet"]).args(HANDMADE).arg("--").arg(&handmade);
-        run("handmade fixtures", &mut write)?;
-        collect(&[&built], &project.guests().join("modules"))?;
-        collect(&[&built.join("examples"), &handmade], &project.guests().join("fixtures"))
-    })?;
-    for folder in ["modules", "fixtures"] {
-        let folder = project.guests().join(folder);
-        progress.note(&format!("{}: {}", project.shown(&folder), names(&folder)?.join(", ")));
-    }
-    Ok(())
+/// A language besides Rust.
+struct Language {
+    /// Its name, which is that of its folder in `guest-modules`.
+    name: &'static str,
+    /// Built without being named.
+    always: bool,
+    /// Provides the toolchain, and gives the folders of it that were fetched. An error leaves the language out.
+    provide: fn(&Workshop<'_>) -> Result<Vec<std::path::PathBuf>>,
+    /// Builds the examples.
+    build: fn(&Workshop<'_>) -> Result<()>,
 }
 
-/// Copies the components of some folders to another and removes what is there of modules that are no more.
-fn collect(built: &[&Path], finished: &Path) -> Result<()> {
-    fs::create_dir_all(finished).with_context(|| format!("{} cannot be made", finished.display()))?;
-    let mut collected = Vec::new();
-    for folder in built {
-        let names = names(folder)?;
-        if names.is_empty() {
-            bail!("no components were left in {}", folder.display());
-        }
-        for name in &names {
-            let from = folder.join(name).with_extension("wasm");
-            let to = finished.join(name).with_extension("wasm");
-            copy_if_changed(&from, &to).with_context(|| format!("{} cannot be written", to.display()))?;
-        }
-        collected.extend(names);
-    }
-    for old in names(finished)? {
-        if !collected.contains(&old) {
-            fs::remove_file(finished.join(&old).with_extension("wasm"))?;
-        }
-    }
-    Ok(())
+const LANGUAGES: [Language; 1] = [c::LANGUAGE];
+
+const RUST: &str = "rust";
+
+/// Builds what is always built besides Rust. Needs `wasm-host`.
+pub fn always(project: &Project, progress: &mut Progress) -> Result<()> {
+    let languages: Vec<_> = LANGUAGES.iter().filter(|language| language.always).collect();
+    build(project, progress, &languages)
 }
 
-/// Leaves equal files alone, and swaps others in whole: a host may be reading the old one.
-fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
-    let bytes = fs::read(from)?;
-    if fs::read(to).is_ok_and(|old| old == bytes) {
+/// Builds the languages that are named, or what is always built, and before that what they need.
+pub fn chosen(project: &Project, tools: &Tools, progress: &mut Progress, names: &[String]) -> Result<()> {
+    let unknown =
+        names.iter().find(|name| *name != RUST && !LANGUAGES.iter().any(|language| language.name == **name));
+    if let Some(name) = unknown {
+        let known: Vec<_> = LANGUAGES.iter().map(|language| language.name).collect();
+        bail!("there are no guest modules in `{name}`; there are {RUST}, {}", known.join(", "));
+    }
+    let is_named = |name: &str| names.iter().any(|named| named == name);
+    if names.is_empty() || is_named(RUST) {
+        rust::build(project, progress)?;
+    }
+    let is_chosen =
+        |language: &&Language| if names.is_empty() { language.always } else { is_named(language.name) };
+    let languages: Vec<_> = LANGUAGES.iter().filter(is_chosen).collect();
+    if languages.is_empty() {
         return Ok(());
     }
-    let unfinished = to.with_extension("unfinished");
-    fs::write(&unfinished, bytes)?;
-    Ok(fs::rename(unfinished, to)?)
+    binaries::build(project, tools, progress)?;
+    build(project, progress, &languages)
 }
 
-/// The names of a folder's components. Cargo's own names for examples, with a hash behind a hyphen, are left out.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let files = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut names = Vec::new();
-    for file in files {
-        let path = file?.path();
-        if let (Some(stem), Some("wasm")) =
-            (path.file_stem().and_then(|stem| stem.to_str()), path.extension().and_then(|end| end.to_str()))
-            && !stem.contains('-')
-        {
-            names.push(stem.to_owned());
+/// Builds languages one after the other. One that fails does not keep the others from being built.
+fn build(project: &Project, progress: &mut Progress, languages: &[&Language]) -> Result<()> {
+    let mut failures = Vec::new();
+    let mut table = Vec::new();
+    for language in languages {
+        match build_one(project, progress, language) {
+            Ok(row) => table.push(row),
+            Err(error) => {
+                progress.note(&format!("{}: left out: {error:#}", language.name));
+                failures.push(language.name);
+            }
         }
     }
-    names.sort();
-    Ok(names)
+    for row in table {
+        progress.note(&row);
+    }
+    if !failures.is_empty() {
+        bail!("not built: {}; the reasons stand above", failures.join(", "));
+    }
+    Ok(())
+}
+
+/// Builds the examples of one language and tells what that took.
+fn build_one(project: &Project, progress: &mut Progress, language: &Language) -> Result<String> {
+    let Language { name, provide, build, .. } = language;
+    let workshop = Workshop::open(project, name)?;
+    let (start, mut provided) = (Instant::now(), None);
+    progress.step(name, &format!("the example modules in {name}, and its toolchain"), || {
+        let folders = provide(&workshop)?;
+        provided = Some((start.elapsed(), tools::megabytes(&folders)?));
+        build(&workshop)
+    })?;
+    let (time, megabytes) = provided.unwrap_or_default();
+    Ok(format!(
+        "{name:<12} toolchain: {}, {megabytes} MB; modules: {}, {}",
+        seconds(time),
+        seconds(start.elapsed() - time),
+        workshop.sizes()?,
+    ))
 }

@@ -39,6 +39,7 @@ Examples:
   cargo xtask bench                 the table of measurements
   cargo xtask bench -- --help       what the benchmark can be asked
   cargo xtask conformance           V1's requirements, number by number
+  cargo xtask guests go zig         the example modules in these languages
   cargo xtask fuzz control          ten million arbitrary inputs for one codec
 
 What is missing and can be had without changing the system is fetched into the target directory.
@@ -56,8 +57,12 @@ enum Verb {
     Test,
     /// Builds the programs and the guest modules
     Build,
-    /// Builds the guest modules only
-    Guests,
+    /// Builds the guest modules only: those in Rust and C, or the examples in the languages that are named
+    Guests {
+        /// rust, or a language of guest-modules/; its toolchain is fetched where it is missing
+        #[arg(value_name = "LANGUAGE")]
+        languages: Vec<String>,
+    },
     /// Builds the library for Java programs with its sample, and tests it; skipped without a JDK
     Java,
     /// Runs the benchmark; its arguments are passed on
@@ -104,12 +109,13 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
         Verb::Test => check::run(&project, progress),
         Verb::Build => {
             let tools = tools::provide(&project, progress)?;
-            guests::build(&project, progress)?;
-            binaries::build(&project, &tools, progress)
+            guests::rust::build(&project, progress)?;
+            binaries::build(&project, &tools, progress)?;
+            guests::always(&project, progress)
         }
-        Verb::Guests => {
-            tools::provide_target(&project, progress)?;
-            guests::build(&project, progress)
+        Verb::Guests { languages } => {
+            let tools = tools::provide(&project, progress)?;
+            guests::chosen(&project, &tools, progress, &languages)
         }
         Verb::Java => java::check(&project, progress),
         Verb::Bench { arguments } => bench::run(&project, progress, &arguments),

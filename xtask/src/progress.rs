@@ -94,7 +94,8 @@ pub fn shown(command: &Command) -> String {
     [&[program.into()], &words[1..]].concat().join(" ")
 }
 
-fn seconds(time: Duration) -> String {
+/// A time as a person reads it.
+pub fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0..60 => format!("{:.1} s", time.as_secs_f64()),
         whole => format!("{} min {:02} s", whole / 60, whole % 60),

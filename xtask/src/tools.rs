@@ -2,6 +2,8 @@
 //!
 //! Nothing is installed system-wide, and nothing is fetched when all is there: then a build works offline.
 
+pub mod wheel;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -12,22 +14,24 @@ use anyhow::{Context, Result, bail};
 
 use crate::progress::{Progress, run};
 use crate::project::Project;
+use wheel::Wheel;
 
 const WASM_TARGET: &str = "wasm32-wasip2";
 
-/// A program that is to be had as a Python wheel.
-struct Wheel {
-    name: &'static str,
-    version: &'static str,
-    /// The program itself inside of the unpacked wheel.
-    binary: &'static str,
-    /// The package that serves instead, on Debian.
-    debian: &'static str,
-}
-
-const CMAKE: Wheel =
-    Wheel { name: "cmake", version: "3.31.10", binary: "cmake/data/bin/cmake", debian: "cmake" };
-const NINJA: Wheel = Wheel { name: "ninja", version: "1.13.0", binary: "bin/ninja", debian: "make" };
+const CMAKE: Wheel = Wheel {
+    name: "cmake",
+    version: "3.31.10",
+    binary: "cmake/data/bin/cmake",
+    ask: "--version",
+    instead: "install cmake with your package manager (on Debian: `apt install cmake`)",
+};
+const NINJA: Wheel = Wheel {
+    name: "ninja",
+    version: "1.13.0",
+    binary: "bin/ninja",
+    ask: "--version",
+    instead: "install make with your package manager (on Debian: `apt install make`)",
+};
 
 /// What was found or fetched, as environment variables for cargo and what it calls.
 pub struct Tools {
@@ -48,13 +52,13 @@ pub fn provide(project: &Project, progress: &mut Progress) -> Result<Tools> {
         find_c_compiler()?;
         let mut environment = Vec::new();
         if env::var_os("CMAKE").is_none() && !works(Command::new("cmake").arg("--version")) {
-            environment.push(("CMAKE", fetch(project, &CMAKE)?.into()));
+            environment.push(("CMAKE", CMAKE.provide(project)?.into()));
         }
         // CMake on Unix writes makefiles unless it is told otherwise.
         let generator_is_chosen = env::var_os("CMAKE_GENERATOR").is_some();
         if !generator_is_chosen && !["make", "gmake"].iter().any(|make| works(Command::new(make).arg("-v"))) {
             if !works(Command::new("ninja").arg("--version")) {
-                environment.push(("PATH", with_first_on_path(&fetch(project, &NINJA)?)?));
+                environment.push(("PATH", with_first_on_path(&NINJA.provide(project)?)?));
             }
             environment.push(("CMAKE_GENERATOR", "Ninja".into()));
         }
@@ -102,43 +106,6 @@ fn find_c_compiler() -> Result<()> {
     )
 }
 
-/// Fetches a wheel, unless an earlier call did, and returns the program's path.
-fn fetch(project: &Project, wheel: &Wheel) -> Result<PathBuf> {
-    let Wheel { name, version, binary, debian } = wheel;
-    let folder = project.tools().join(format!("{name}-{version}"));
-    let program = folder.join(binary);
-    if works(Command::new(&program).arg("--version")) {
-        return Ok(program);
-    }
-    eprintln!(
-        "    tools: {name} is not installed; fetching the Python wheel {name} {version} into the target directory"
-    );
-    // Unpacked beside its place and moved there whole: an interrupted download is never taken for the tool.
-    let unfinished = project.tools().join(format!("{name}-{version}.unfinished"));
-    for leftover in [&folder, &unfinished] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover)
-                .with_context(|| format!("{} is in the way and cannot be removed", leftover.display()))?;
-        }
-    }
-    let mend = format!(
-        "install {debian} with your package manager (on Debian: `apt install {debian}`), \
-         or Python 3 with pip or venv and let this command fetch it"
-    );
-    let mut pip = python_with_pip(project).with_context(|| format!("{name} is missing: {mend}"))?;
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"])
-        .arg(&unfinished)
-        // As variables, for an old pip does not know the options.
-        .envs([("PIP_DISABLE_PIP_VERSION_CHECK", "1"), ("PIP_ROOT_USER_ACTION", "ignore")])
-        .arg(format!("{name}=={version}"));
-    run("tools", &mut pip).with_context(|| format!("{name} cannot be fetched: {mend}"))?;
-    fs::rename(&unfinished, &folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    if !works(Command::new(&program).arg("--version")) {
-        bail!("the wheel {name} {version} has no program that runs on this machine: {mend}");
-    }
-    Ok(program)
-}
-
 /// The search path with the folder of this program before all others.
 fn with_first_on_path(program: &Path) -> Result<OsString> {
     let folder = program.parent().map(Path::to_owned);
@@ -147,27 +114,23 @@ fn with_first_on_path(program: &Path) -> Result<OsString> {
         .context("the target directory's name cannot stand in PATH: choose one without a colon")
 }
 
-/// A Python that has pip: the machine's own, else one in a virtual environment in the target directory.
-fn python_with_pip(project: &Project) -> Result<Command> {
-    if !works(Command::new("python3").arg("--version")) {
-        bail!("there is no `python3` to fetch it with");
+/// How many megabytes folders hold, whole ones.
+pub fn megabytes(folders: &[PathBuf]) -> Result<u64> {
+    let mut bytes = 0;
+    let mut folders = folders.to_vec();
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            match metadata.is_dir() {
+                true => folders.push(entry.path()),
+                false => bytes += metadata.len(),
+            }
+        }
     }
-    if has_pip(Path::new("python3")) {
-        return Ok(Command::new("python3"));
-    }
-    let environment = project.tools().join("python");
-    let python = environment.join("bin/python3");
-    if !has_pip(&python) {
-        eprintln!("    tools: this Python has no pip; making a virtual environment in the target directory");
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(&environment);
-        run("tools", &mut venv).context("this Python has neither pip nor a working venv")?;
-    }
-    Ok(Command::new(python))
-}
-
-fn has_pip(python: &Path) -> bool {
-    works(Command::new(python).args(["-m", "pip", "--version"]))
+    Ok(bytes.div_ceil(1_000_000))
 }
 
 /// Whether a command exists and succeeds.

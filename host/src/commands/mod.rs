@@ -1,5 +1,6 @@
 //! What `wasm-host` does besides serving, and the options that its commands share.
 
+pub mod author;
 pub mod compile;
 pub mod limits;
 pub mod loading;

@@ -8,11 +8,16 @@ use serde_json::Value;
 use crate::project::{Project, metadata};
 
 /// Who must not reach whom, by whatever way and for whatever purpose.
-const NEVER_REACHES: [(&str, &[&str], &str); 7] = [
+const NEVER_REACHES: [(&str, &[&str], &str); 8] = [
     (
         "sandgate-attach",
         &["sandgate-gateway", "sandgate-host", "sandgate-remote", "wasmtime"],
         "it is what hosts have in common, and knows none of them",
+    ),
+    (
+        "sandgate-author",
+        &["sandgate-wire", "sandgate-attach", "sandgate-gateway", "sandgate-host", "wasmtime"],
+        "what authors need runs nothing and speaks to nobody",
     ),
     (
         "sandgate-gateway",

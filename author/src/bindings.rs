@@ -1,0 +1,80 @@
+//! Writes what a module's sources need of Sandgate into a folder: the generated bindings, and the layer above them
+//! that authors meet. The folder holds nothing else, and can be written anew at any time.
+
+mod c;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// A language whose bindings can be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Language {
+    /// C, C11 or newer.
+    C,
+}
+
+/// The name of a language that has no bindings here.
+#[derive(Debug, Error)]
+#[error("`{0}` has no bindings of this kind; there are: {names}", names = Language::names())]
+pub struct UnknownLanguage(String);
+
+/// Why the bindings cannot be written.
+#[derive(Debug, Error)]
+pub enum BindingsError {
+    /// A folder or file cannot be written.
+    #[error("{path} cannot be written: {error}", path = path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The generator does not understand the contract: a fault of this program.
+    #[error("the contract cannot be bound: {0}")]
+    Generate(String),
+}
+
+impl Language {
+    /// All, with the names that [`FromStr`] takes.
+    pub const ALL: [(&'static str, Language); 1] = [("c", Language::C)];
+
+    fn names() -> String {
+        Self::ALL.map(|(name, _)| name).join(", ")
+    }
+}
+
+impl FromStr for Language {
+    type Err = UnknownLanguage;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLanguage> {
+        let found = Self::ALL.iter().find(|(name, _)| *name == text);
+        found.map(|(_, language)| *language).ok_or_else(|| UnknownLanguage(text.to_owned()))
+    }
+}
+
+/// Files by their names below the folder, which may have folders of their own.
+type Sources = Vec<(String, Vec<u8>)>;
+
+/// Writes a language's bindings into a folder, which is made where it is missing, and returns the files' names.
+///
+/// Files that are there already with the same text are left alone, so that nothing is compiled anew for them.
+pub fn write(language: Language, folder: &Path) -> Result<Vec<String>, BindingsError> {
+    let sources = match language {
+        Language::C => c::sources()?,
+    };
+    for (name, text) in &sources {
+        let path = folder.join(name);
+        let put = || {
+            if fs::read(&path).is_ok_and(|old| old == *text) {
+                return Ok(());
+            }
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(&path, text)
+        };
+        put().map_err(|error| BindingsError::Write { path: path.clone(), error })?;
+    }
+    Ok(sources.into_iter().map(|(name, _)| name).collect())
+}

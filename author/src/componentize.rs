@@ -1,0 +1,115 @@
+//! Makes a component of the core module that a compiler for `wasm32-wasi` (`wasip1`) left behind.
+
+use thiserror::Error;
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use wasmparser::{Encoding, KnownCustom, Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+
+use crate::contract;
+
+/// The export that makes a module one with timers.
+const ON_TIMER: &str = "sandgate:gateway/timer-handler@0.1.0#on-timer";
+/// The export that every module has.
+const CREATE: &str = "sandgate:gateway/module@0.1.0#create";
+/// What a command has and a module must not: its end is the end of the program.
+const COMMAND: &str = "_start";
+
+/// Why a file cannot be made a component.
+#[derive(Debug, Error)]
+pub enum ComponentizeError {
+    /// No WebAssembly, or a broken file.
+    #[error("it is no WebAssembly module: {0}; give what the compiler wrote")]
+    NotWasm(String),
+    /// Nothing to do.
+    #[error("it is a component already: use it as it is")]
+    AlreadyComponent,
+    /// Built as a program.
+    #[error(
+        "it is a program, with `main` and an end; a module is a library that stays: with clang or zig add \
+         -mexec-model=reactor, with Go -buildmode=c-shared"
+    )]
+    Command,
+    /// Nothing of the contract is exported.
+    #[error(
+        "it does not export the functions of a module: compile and link the files that `wasm-host bindings` writes \
+         too (in Go: import the package and call its `Run`)"
+    )]
+    NotAModule,
+    /// The exports or imports do not fit the contract.
+    #[error("it does not fit the contract: {0}; write the bindings anew with `wasm-host bindings`")]
+    Contract(String),
+}
+
+/// What a core module tells of itself.
+#[derive(Default)]
+struct Traits {
+    /// Carries the contract in a section of its own, as some generators of bindings see to.
+    described: bool,
+    is_module: bool,
+    has_timers: bool,
+    is_command: bool,
+}
+
+/// Makes a component of a core module.
+///
+/// The world is the plain one, or the one with timers where the module exports `on-timer`; a module that carries a
+/// description of its own keeps it. WASI's first preview is translated by the adapter that belongs to Wasmtime.
+pub fn componentize(core: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
+    let traits = Traits::of(core)?;
+    if traits.is_command {
+        return Err(ComponentizeError::Command);
+    }
+    if !traits.is_module {
+        return Err(ComponentizeError::NotAModule);
+    }
+    let mut described = core.to_vec();
+    if !traits.described {
+        let name = if traits.has_timers { contract::TIMERS } else { contract::PLAIN };
+        let (resolve, world) = contract::world(name).map_err(ComponentizeError::Contract)?;
+        embed_component_metadata(&mut described, &resolve, world, StringEncoding::UTF8)
+            .map_err(|error| ComponentizeError::Contract(format!("{error:#}")))?;
+    }
+    ComponentEncoder::default()
+        .module(&described)
+        .and_then(|encoder| {
+            encoder
+                .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
+                .validate(true)
+                .encode()
+        })
+        .map_err(|error| ComponentizeError::Contract(format!("{error:#}")))
+}
+
+impl Traits {
+    fn of(core: &[u8]) -> Result<Self, ComponentizeError> {
+        let not_wasm = |error: wasmparser::BinaryReaderError| ComponentizeError::NotWasm(error.to_string());
+        let mut traits = Traits::default();
+        for payload in Parser::new(0).parse_all(core) {
+            match payload.map_err(not_wasm)? {
+                Payload::Version { encoding: Encoding::Component, .. } => {
+                    return Err(ComponentizeError::AlreadyComponent);
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        match export.map_err(not_wasm)?.name {
+                            ON_TIMER => traits.has_timers = true,
+                            CREATE => traits.is_module = true,
+                            COMMAND => traits.is_command = true,
+                            _ => {}
+                        }
+                    }
+                }
+                Payload::CustomSection(section) => match section.as_known() {
+                    KnownCustom::Unknown if section.name().starts_with("component-type") => {
+                        traits.described = true;
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        Ok(traits)
+    }
+}

@@ -1,0 +1,59 @@
+//! What an author needs besides a compiler: `bindings` before it runs, `componentize` after it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Error, Result};
+use clap::Args;
+use sandgate_author::bindings::{self, Language};
+use sandgate_author::componentize::componentize as component_of;
+
+use crate::EXIT_UNUSABLE;
+
+/// The arguments of `bindings`.
+#[derive(Args)]
+pub struct Bindings {
+    /// The module's language: c, also for C++ and Zig
+    #[arg(value_name = "LANGUAGE")]
+    language: Language,
+
+    /// The folder, which holds nothing else; it is made where it is missing
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// The arguments of `componentize`.
+#[derive(Args)]
+pub struct Componentize {
+    /// What the compiler wrote
+    #[arg(value_name = "CORE.wasm")]
+    core: PathBuf,
+
+    /// The component
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Writes the bindings, and the names of their files to standard output.
+pub fn bindings(arguments: &Bindings) -> Result<ExitCode, (u8, Error)> {
+    let names = bindings::write(arguments.language, &arguments.folder).map_err(|error| (1, error.into()))?;
+    for name in names {
+        println!("{}", arguments.folder.join(name).display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a component of a core module.
+pub fn componentize(arguments: &Componentize) -> Result<ExitCode, (u8, Error)> {
+    let shown = arguments.core.display();
+    let core = fs::read(&arguments.core)
+        .with_context(|| format!("{shown} cannot be read"))
+        .map_err(|error| (EXIT_UNUSABLE, error))?;
+    let component =
+        component_of(&core).with_context(|| shown.to_string()).map_err(|error| (EXIT_UNUSABLE, error))?;
+    fs::write(&arguments.output, component)
+        .with_context(|| format!("{} cannot be written", arguments.output.display()))
+        .map_err(|error| (1, error))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,61 @@
+//! C, by the compiler in the Python wheel `ziglang`: it is clang, with the C library for WASI.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{EXAMPLES, Language, Workshop};
+use crate::tools::wheel::Wheel;
+
+/// The wheel, which C++ and Zig have too.
+pub const ZIG: Wheel = Wheel {
+    name: "ziglang",
+    version: "0.17.0",
+    binary: "ziglang/zig",
+    ask: "version",
+    instead: "there is no other way yet",
+};
+
+/// The flags of every language that this compiler takes: small code, and a module that stays after `_initialize`.
+pub const FLAGS: [&str; 6] = ["-target", "wasm32-wasi", "-Os", "-mexec-model=reactor", "-Wall", "-Werror"];
+
+pub const LANGUAGE: Language = Language { name: "c", always: true, provide, build };
+
+/// Provides the compiler.
+pub fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {
+    ZIG.provide(workshop.project)?;
+    Ok(vec![ZIG.folder(workshop.project)])
+}
+
+fn build(workshop: &Workshop<'_>) -> Result<()> {
+    let bindings = workshop.bindings("c")?;
+    for name in EXAMPLES {
+        let core = workshop.scratch().join(name).with_extension("core.wasm");
+        let mut compiler = zig(workshop);
+        compiler.arg("cc").args(FLAGS).arg("-std=c11").arg("-I").arg(&bindings);
+        compiler.arg(workshop.sources().join(name).with_extension("c")).args(sources(&bindings)?);
+        workshop.run(compiler.arg("-o").arg(&core))?;
+        workshop.componentize(&core, name)?;
+    }
+    Ok(())
+}
+
+/// The compiler, with its cache in the target directory.
+pub fn zig(workshop: &Workshop<'_>) -> Command {
+    let tools = workshop.project.tools();
+    let mut zig = Command::new(ZIG.folder(workshop.project).join(ZIG.binary));
+    zig.env("ZIG_GLOBAL_CACHE_DIR", tools.join("zig-cache"));
+    zig.env("ZIG_LOCAL_CACHE_DIR", tools.join("zig-cache"));
+    zig
+}
+
+/// The C files of a folder, in order.
+pub fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let files = std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let paths: Result<Vec<_>, _> = files.map(|file| file.map(|file| file.path())).collect();
+    let mut paths = paths?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    paths.sort();
+    Ok(paths)
+}
