@@ -4,7 +4,11 @@
 //! `target/guests/languages/LANGUAGE/NAME.wasm`.
 
 mod c;
+mod javascript;
+mod python;
+mod recipe;
 pub mod rust;
+mod typescript;
 mod workshop;
 
 use std::time::Instant;
@@ -20,6 +24,11 @@ use workshop::Workshop;
 /// The examples that every language has.
 const EXAMPLES: [&str; 3] = ["annotate", "threshold", "sampler"];
 
+/// The world that an example is built for.
+fn world(example: &str) -> &'static str {
+    if example == "sampler" { "gateway-module-timers" } else { "gateway-module" }
+}
+
 /// A language besides Rust.
 struct Language {
     /// Its name, which is that of its folder in `guest-modules`.
@@ -32,7 +41,7 @@ struct Language {
     build: fn(&Workshop<'_>) -> Result<()>,
 }
 
-const LANGUAGES: [Language; 1] = [c::LANGUAGE];
+const LANGUAGES: [Language; 4] = [c::LANGUAGE, javascript::LANGUAGE, typescript::LANGUAGE, python::LANGUAGE];
 
 const RUST: &str = "rust";
 
