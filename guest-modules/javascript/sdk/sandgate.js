@@ -175,13 +175,18 @@ export function component(definition) {
     return { module, timerHandler: { onTimer: (timer) => call("onTimer", timer) } };
 }
 
+// As many as the host tells of a trap.
+const MOST_FRAMES = 12;
+
 /** One line, as in the host's log: a refusal's text, or an exception with where it came from, innermost first. */
 function described(error) {
     if (error instanceof Refusal) return wellFormed(error.message);
     if (!(error instanceof Error)) return wellFormed(`thrown: ${shown(error)}`);
     const frames = (error.stack ?? "").split("\n").map((line) => line.trim().replace(/^at /, ""));
     const own = frames.filter((frame) => frame && !frame.includes("sandgate.js") && !frame.includes("(native)"));
-    return wellFormed(`${error.name}: ${error.message}${own.length ? `; at ${own.join(" < ")}` : ""}`);
+    const more = own.length > MOST_FRAMES ? ` and ${own.length - MOST_FRAMES} more` : "";
+    const place = own.length ? `; at ${own.slice(0, MOST_FRAMES).join(" < ")}${more}` : "";
+    return wellFormed(`${error.name}: ${error.message}${place}`);
 }
 
 function shown(value) {
@@ -195,7 +200,9 @@ function shown(value) {
     }
 }
 
-const logger = (level) => (...values) => log.log(level, wellFormed(values.map(shown).join(" ")));
+const logger = (level) => (...values) => {
+    for (const line of values.map(shown).join(" ").split("\n")) log.log(level, wellFormed(line));
+};
 
 globalThis.console = {
     trace: logger("trace"),

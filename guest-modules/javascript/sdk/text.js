@@ -22,19 +22,19 @@ const DEEPEST = 128;
 export function parse(text) {
     // The engine's reader calls itself, and at the end of the stack the host ends the instance: a stranger's message
     // must not reach that.
-    if (text.split("[").length + text.split("{").length > DEEPEST && depth(text) > DEEPEST) {
+    if (text.split("[").length + text.split("{").length > DEEPEST && isDeep(text)) {
         throw new SyntaxError(`it is more than ${DEEPEST} values deep`);
     }
     return JSON.parse(text);
 }
 
-function depth(text) {
-    let [now, most, quoted] = [0, 0, false];
-    for (const [token] of text.matchAll(/\\.|[[\]{}"]/gs)) {
-        if (token === '"') quoted = !quoted;
-        else if (quoted) continue;
-        else if (token === "[" || token === "{") most = Math.max(most, (now += 1));
-        else if (token === "]" || token === "}") now -= 1;
+function isDeep(text) {
+    let depth = 0;
+    // Strings, also one without an end, and what makes depth.
+    for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"?|[[\]{}]/gs)) {
+        if (token === "[" || token === "{") depth += 1;
+        else if (token === "]" || token === "}") depth -= 1;
+        if (depth > DEEPEST) return true;
     }
-    return most;
+    return false;
 }

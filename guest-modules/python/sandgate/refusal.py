@@ -4,6 +4,10 @@ import traceback
 from pathlib import PurePath
 
 
+# As many as the host tells of a trap.
+_MOST_FRAMES = 12
+
+
 class Refusal(Exception):
     """That the configuration, or a message, is of no use. Its text stands alone."""
 
@@ -17,4 +21,6 @@ def described(error: BaseException) -> str:
         for frame in reversed(traceback.extract_tb(error.__traceback__))
         if PurePath(frame.filename).parent.name != __package__
     ]
-    return f"{type(error).__name__}: {error}" + ("; at " + " < ".join(frames) if frames else "")
+    more = f" and {len(frames) - _MOST_FRAMES} more" if len(frames) > _MOST_FRAMES else ""
+    place = f"; at {' < '.join(frames[:_MOST_FRAMES])}{more}" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
