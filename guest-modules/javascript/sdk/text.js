@@ -3,12 +3,14 @@
 
 /** A text as UTF-8. */
 export function encode(text) {
-    return Uint8Array.fromBase64(btoa(unescape(encodeURIComponent(wellFormed(text)))));
+    const utf8 = /[^\x00-\x7f]/.test(text) ? unescape(encodeURIComponent(wellFormed(text))) : text;
+    return Uint8Array.fromBase64(btoa(utf8));
 }
 
 /** UTF-8 as a text; throws a URIError where it is none. */
 export function decode(bytes) {
-    return decodeURIComponent(escape(atob(bytes.toBase64())));
+    const utf8 = atob(bytes.toBase64());
+    return /[^\x00-\x7f]/.test(utf8) ? decodeURIComponent(escape(utf8)) : utf8;
 }
 
 /** A value as a text that UTF-8 can have: without halves of surrogate pairs. */
@@ -22,10 +24,20 @@ const DEEPEST = 128;
 export function parse(text) {
     // The engine's reader calls itself, and at the end of the stack the host ends the instance: a stranger's message
     // must not reach that.
-    if (text.split("[").length + text.split("{").length > DEEPEST && isDeep(text)) {
+    if ((hasMany("[", text) || hasMany("{", text)) && isDeep(text)) {
         throw new SyntaxError(`it is more than ${DEEPEST} values deep`);
     }
     return JSON.parse(text);
+}
+
+// A text that has few of both cannot be deep, and is not looked at again.
+function hasMany(character, text) {
+    let place = -1;
+    for (let count = 0; count < DEEPEST / 2; count += 1) {
+        place = text.indexOf(character, place + 1);
+        if (place < 0) return false;
+    }
+    return true;
 }
 
 function isDeep(text) {
