@@ -6,7 +6,11 @@
 mod c;
 mod cpp;
 mod go;
+mod javascript;
+mod python;
+mod recipe;
 pub mod rust;
+mod typescript;
 mod workshop;
 mod zig;
 
@@ -23,6 +27,11 @@ use workshop::Workshop;
 /// The examples that every language has.
 const EXAMPLES: [&str; 3] = ["annotate", "threshold", "sampler"];
 
+/// The world that an example is built for.
+fn world(example: &str) -> &'static str {
+    if example == "sampler" { "gateway-module-timers" } else { "gateway-module" }
+}
+
 /// A language besides Rust.
 struct Language {
     /// Its name, which is that of its folder in `guest-modules`.
@@ -35,7 +44,15 @@ struct Language {
     build: fn(&Workshop<'_>) -> Result<()>,
 }
 
-const LANGUAGES: [Language; 4] = [c::LANGUAGE, cpp::LANGUAGE, go::LANGUAGE, zig::LANGUAGE];
+const LANGUAGES: [Language; 7] = [
+    c::LANGUAGE,
+    cpp::LANGUAGE,
+    zig::LANGUAGE,
+    go::LANGUAGE,
+    javascript::LANGUAGE,
+    typescript::LANGUAGE,
+    python::LANGUAGE,
+];
 
 const RUST: &str = "rust";
 

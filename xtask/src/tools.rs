@@ -2,6 +2,8 @@
 //!
 //! Nothing is installed system-wide, and nothing is fetched when all is there: then a build works offline.
 
+pub mod npm;
+pub mod requirements;
 pub mod wheel;
 
 use std::env;

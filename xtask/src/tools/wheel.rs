@@ -66,7 +66,7 @@ impl Wheel {
 }
 
 /// A Python that has pip: the machine's own, else one in a virtual environment in the target directory.
-fn python_with_pip(project: &Project) -> Result<Command> {
+pub fn python_with_pip(project: &Project) -> Result<Command> {
     if !works(Command::new("python3").arg("--version")) {
         bail!("there is no `python3` to fetch it with");
     }
