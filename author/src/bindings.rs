@@ -2,6 +2,7 @@
 //! and the layer above them that authors meet. The folder holds nothing else, and can be written anew at any time.
 
 mod c;
+mod c_v1;
 mod go;
 mod zig;
 
@@ -16,6 +17,8 @@ use thiserror::Error;
 pub enum Language {
     /// C, C11 or newer.
     C,
+    /// C with the interface of V1's native modules.
+    CForV1,
     /// C++, C++23 or newer.
     Cpp,
     /// Go, 1.24 or newer.
@@ -47,8 +50,13 @@ pub enum BindingsError {
 
 impl Language {
     /// All, with the names that [`FromStr`] takes.
-    pub const ALL: [(&'static str, Language); 4] =
-        [("c", Language::C), ("cpp", Language::Cpp), ("go", Language::Go), ("zig", Language::Zig)];
+    pub const ALL: [(&'static str, Language); 5] = [
+        ("c", Language::C),
+        ("c-v1", Language::CForV1),
+        ("cpp", Language::Cpp),
+        ("go", Language::Go),
+        ("zig", Language::Zig),
+    ];
 
     fn names() -> String {
         Self::ALL.map(|(name, _)| name).join(", ")
@@ -78,6 +86,7 @@ fn as_they_stand(files: &[(&str, &str)]) -> Sources {
 pub fn write(language: Language, folder: &Path) -> Result<Vec<String>, BindingsError> {
     let sources = match language {
         Language::C => c::sources()?,
+        Language::CForV1 => c_v1::sources()?,
         Language::Cpp => c::sources_for_cpp()?,
         Language::Go => go::sources(),
         Language::Zig => zig::sources(),

@@ -20,6 +20,9 @@ pub const ZIG: Wheel = Wheel {
 /// The flags of every language that this compiler takes: small code, and a module that stays after `_initialize`.
 pub const FLAGS: [&str; 6] = ["-target", "wasm32-wasi", "-Os", "-mexec-model=reactor", "-Wall", "-Werror"];
 
+/// A module for V1's native gateway, whose source is taken as it is.
+const V1_MODULE: &str = "native/tests/c/fixture.c";
+
 pub const LANGUAGE: Language = Language { name: "c", always: true, provide, build };
 
 /// Provides the compiler.
@@ -31,14 +34,19 @@ pub fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {
 fn build(workshop: &Workshop<'_>) -> Result<()> {
     let bindings = workshop.bindings("c")?;
     for name in EXAMPLES {
-        let core = workshop.scratch().join(name).with_extension("core.wasm");
-        let mut compiler = zig(workshop);
-        compiler.arg("cc").args(FLAGS).arg("-std=c11").arg("-I").arg(&bindings);
-        compiler.arg(workshop.sources().join(name).with_extension("c")).args(sources(&bindings)?);
-        workshop.run(compiler.arg("-o").arg(&core))?;
-        workshop.componentize(&core, name)?;
+        let source = workshop.sources().join(name).with_extension("c");
+        component(workshop, name, &source, &bindings)?;
     }
-    Ok(())
+    component(workshop, "v1", &workshop.project.root.join(V1_MODULE), &workshop.bindings("c-v1")?)
+}
+
+/// Compiles one source file with the bindings.
+fn component(workshop: &Workshop<'_>, name: &str, source: &Path, bindings: &Path) -> Result<()> {
+    let core = workshop.scratch().join(name).with_extension("core.wasm");
+    let mut compiler = zig(workshop);
+    compiler.arg("cc").args(FLAGS).arg("-std=c11").arg("-I").arg(bindings).arg(source);
+    workshop.run(compiler.args(sources(bindings)?).arg("-o").arg(&core))?;
+    workshop.componentize(&core, name)
 }
 
 /// The compiler, with its cache in the target directory.
