@@ -1,7 +1,9 @@
-//! Writes what a module's sources need of Sandgate into a folder: the generated bindings, and the layer above them
-//! that authors meet. The folder holds nothing else, and can be written anew at any time.
+//! Writes what a module's sources need of Sandgate into a folder: the bindings of the contract, generated for C and C++,
+//! and the layer above them that authors meet. The folder holds nothing else, and can be written anew at any time.
 
 mod c;
+mod go;
+mod zig;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,12 @@ use thiserror::Error;
 pub enum Language {
     /// C, C11 or newer.
     C,
+    /// C++, C++23 or newer.
+    Cpp,
+    /// Go, 1.24 or newer.
+    Go,
+    /// Zig, 0.17.
+    Zig,
 }
 
 /// The name of a language that has no bindings here.
@@ -39,7 +47,8 @@ pub enum BindingsError {
 
 impl Language {
     /// All, with the names that [`FromStr`] takes.
-    pub const ALL: [(&'static str, Language); 1] = [("c", Language::C)];
+    pub const ALL: [(&'static str, Language); 4] =
+        [("c", Language::C), ("cpp", Language::Cpp), ("go", Language::Go), ("zig", Language::Zig)];
 
     fn names() -> String {
         Self::ALL.map(|(name, _)| name).join(", ")
@@ -58,12 +67,20 @@ impl FromStr for Language {
 /// Files by their names below the folder, which may have folders of their own.
 type Sources = Vec<(String, Vec<u8>)>;
 
+/// Files of an SDK, as they stand in the repository.
+fn as_they_stand(files: &[(&str, &str)]) -> Sources {
+    files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
+}
+
 /// Writes a language's bindings into a folder, which is made where it is missing, and returns the files' names.
 ///
 /// Files that are there already with the same text are left alone, so that nothing is compiled anew for them.
 pub fn write(language: Language, folder: &Path) -> Result<Vec<String>, BindingsError> {
     let sources = match language {
         Language::C => c::sources()?,
+        Language::Cpp => c::sources_for_cpp()?,
+        Language::Go => go::sources(),
+        Language::Zig => zig::sources(),
     };
     for (name, text) in &sources {
         let path = folder.join(name);

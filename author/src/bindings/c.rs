@@ -1,8 +1,8 @@
-//! C: two generated files, and the SDK's own.
+//! C: two generated files, and the SDK's own; C++ has one file more.
 
 use wit_bindgen_core::Files;
 
-use super::{BindingsError, Sources};
+use super::{BindingsError, Sources, as_they_stand};
 use crate::contract;
 
 /// The generated files' name, and the prefix of the names in them.
@@ -34,6 +34,13 @@ pub fn sources() -> Result<Sources, BindingsError> {
         .generate(&mut resolve, world, &mut files)
         .map_err(|error| BindingsError::Generate(format!("{error:#}")))?;
     let generated = files.iter().map(|(name, text)| (name.to_owned(), text.to_vec()));
-    let sdk = SDK.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
-    Ok(generated.chain(sdk).collect())
+    Ok(generated.chain(as_they_stand(&SDK)).collect())
+}
+
+/// The same with the SDK for C++.
+pub fn sources_for_cpp() -> Result<Sources, BindingsError> {
+    let mut sources = sources()?;
+    let sdk = include_str!("../../../guest-modules/cpp/sdk/sandgate.hpp");
+    sources.extend(as_they_stand(&[("sandgate.hpp", sdk)]));
+    Ok(sources)
 }

@@ -20,7 +20,7 @@ pub const ZIG: Wheel = Wheel {
 /// The flags of every language that this compiler takes: small code, and a module that stays after `_initialize`.
 pub const FLAGS: [&str; 6] = ["-target", "wasm32-wasi", "-Os", "-mexec-model=reactor", "-Wall", "-Werror"];
 
-pub const LANGUAGE: Language = Language { name: "c", always: true, provide, build };
+pub const LANGUAGE: Language = Language { name: "c", always: true, by_host: true, provide, build };
 
 /// Provides the compiler.
 pub fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {
