@@ -38,6 +38,8 @@ struct Language {
     name: &'static str,
     /// Built without being named.
     always: bool,
+    /// `wasm-host` makes its components, and so has to be built before.
+    by_host: bool,
     /// Provides the toolchain, and gives the folders of it that were fetched. An error leaves the language out.
     provide: fn(&Workshop<'_>) -> Result<Vec<std::path::PathBuf>>,
     /// Builds the examples.
@@ -77,10 +79,9 @@ pub fn chosen(project: &Project, tools: &Tools, progress: &mut Progress, names: 
     let is_chosen =
         |language: &&Language| if names.is_empty() { language.always } else { is_named(language.name) };
     let languages: Vec<_> = LANGUAGES.iter().filter(is_chosen).collect();
-    if languages.is_empty() {
-        return Ok(());
+    if languages.iter().any(|language| language.by_host) {
+        binaries::build(project, tools, progress)?;
     }
-    binaries::build(project, tools, progress)?;
     build(project, progress, &languages)
 }
 

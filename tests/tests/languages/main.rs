@@ -1,5 +1,7 @@
 //! The contract, held against the same three modules in every language: one suite, whatever a module is written in.
 //!
+//! What a language has of its own has a file of its own: long streams, exceptions, projects made of the templates.
+//!
 //! A language whose modules are not there is left out, and said so; with `SANDGATE_LANGUAGES=all` that is a failure.
 //! `cargo xtask guests LANGUAGE` builds them.
 
@@ -11,9 +13,13 @@
 )]
 
 mod annotate;
+mod exceptions;
+mod projects;
 mod sampler;
 mod scene;
+mod streams;
 mod threshold;
+mod toolchain;
 
 use sandgate_tests::languages::{self, Language};
 use scene::Scene;

@@ -23,7 +23,7 @@ pub const FLAGS: [&str; 6] = ["-target", "wasm32-wasi", "-Os", "-mexec-model=rea
 /// A module for V1's native gateway, whose source is taken as it is.
 const V1_MODULE: &str = "native/tests/c/fixture.c";
 
-pub const LANGUAGE: Language = Language { name: "c", always: true, provide, build };
+pub const LANGUAGE: Language = Language { name: "c", always: true, by_host: true, provide, build };
 
 /// Provides the compiler.
 pub fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {

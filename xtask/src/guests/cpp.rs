@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::c::{FLAGS, provide, sources, zig};
 use super::{EXAMPLES, Language, Workshop};
 
-pub const LANGUAGE: Language = Language { name: "cpp", always: false, provide, build };
+pub const LANGUAGE: Language = Language { name: "cpp", always: false, by_host: true, provide, build };
 
 fn build(workshop: &Workshop<'_>) -> Result<()> {
     let bindings = workshop.bindings("cpp")?;

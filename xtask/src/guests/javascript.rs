@@ -9,7 +9,7 @@ use super::workshop::Workshop;
 use super::{EXAMPLES, Language, recipe, world};
 use crate::tools::npm;
 
-pub const LANGUAGE: Language = Language { name: "javascript", always: true, provide, build };
+pub const LANGUAGE: Language = Language { name: "javascript", always: true, by_host: false, provide, build };
 
 /// Provides what TypeScript needs too.
 pub fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {

@@ -9,7 +9,7 @@ use super::workshop::Workshop;
 use super::{EXAMPLES, Language, recipe, world};
 use crate::tools::requirements;
 
-pub const LANGUAGE: Language = Language { name: "python", always: false, provide, build };
+pub const LANGUAGE: Language = Language { name: "python", always: false, by_host: false, provide, build };
 
 const TOOLCHAIN: &str = "componentize-py";
 

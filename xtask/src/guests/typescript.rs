@@ -9,7 +9,7 @@ use super::workshop::Workshop;
 use super::{EXAMPLES, Language, javascript, recipe};
 use crate::tools::npm;
 
-pub const LANGUAGE: Language = Language { name: "typescript", always: false, provide, build };
+pub const LANGUAGE: Language = Language { name: "typescript", always: false, by_host: false, provide, build };
 
 fn provide(workshop: &Workshop<'_>) -> Result<Vec<PathBuf>> {
     let mut folders = javascript::provide(workshop)?;

@@ -18,7 +18,7 @@ const FLAGS: [&str; 7] = [
     "-mexec-model=reactor",
 ];
 
-pub const LANGUAGE: Language = Language { name: "zig", always: false, provide, build };
+pub const LANGUAGE: Language = Language { name: "zig", always: false, by_host: true, provide, build };
 
 fn build(workshop: &Workshop<'_>) -> Result<()> {
     let bindings = workshop.bindings("zig")?;

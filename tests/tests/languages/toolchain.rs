@@ -1,0 +1,56 @@
+//! The toolchains that `cargo xtask guests` has fetched, as an author would call them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sandgate_tests::programs::workspace;
+
+/// Where the packages of a language are, if it is there.
+pub fn packages(language: &str) -> Option<PathBuf> {
+    let tools = workspace().join("target/tools");
+    let folder =
+        if language == "python" { tools.join("componentize-py") } else { tools.join("npm").join(language) };
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(language != "javascript", "run `cargo xtask guests`: it provides {}", folder.display());
+    eprintln!("left out: `cargo xtask guests {language}` has not been run");
+    None
+}
+
+/// Copies a folder with all that is in it, and lets each text be changed on the way.
+pub fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to, change);
+        } else {
+            fs::write(to, change(fs::read_to_string(&path).unwrap())).unwrap();
+        }
+    }
+}
+
+/// Runs a command that has to succeed.
+pub fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Makes a component of `module.js` in a folder, which has `sdk/` and `wit/` too.
+pub fn componentize_javascript(folder: &Path, world: &str) -> PathBuf {
+    let packages = packages("javascript").unwrap();
+    let component = folder.join("module.wasm");
+    let mut node = Command::new("node");
+    node.arg(packages.join("node_modules/componentize-qjs/cli.mjs")).args(["--sync", "--wit", "wit"]);
+    node.args(["--world", world, "--js", "module.js", "--output"]).arg(&component);
+    run(node.current_dir(folder));
+    component
+}
