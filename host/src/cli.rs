@@ -6,6 +6,7 @@ use sandgate_host::COMPILE_COMMAND;
 use crate::commands::author::{Bindings, Componentize};
 use crate::commands::compile_in_child::CompileInChild;
 use crate::commands::completions::Completions;
+use crate::commands::inspect::Inspect;
 use crate::commands::man::Manual;
 use crate::commands::replay::Replay;
 use crate::commands::run::Run;
@@ -42,6 +43,8 @@ pub enum Command {
     Run(Run),
     /// Tests a module with cases: configuration, messages, time that passes, and what must come of it
     Test(Test),
+    /// Says what a module is, what it needs, what it was made with, and whether this host could load it
+    Inspect(Inspect),
     /// Does again what a verdict tells of, without a gateway
     Replay(Replay),
     /// Writes the bindings of the contract, and the layer above them, for a module's sources

@@ -22,6 +22,7 @@ mod flow;
 mod hand_clock;
 mod host;
 mod imports;
+mod inspection;
 mod ledger;
 mod limits;
 mod message_document;
@@ -50,6 +51,9 @@ pub use config::{HostConfig, HostConfigError, ModuleConfig};
 pub use engine::{Code, Engine, EngineError};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
+pub use inspection::{
+    Access, CustomSection, Extent, FileKind, Import, Inspection, Loading, Producer, Requirements,
+};
 pub use limits::{Exceeded, LimitError, LimitInfo, Limits, parse_time};
 pub use message_document::{ContentDocument, MessageDocument};
 pub use module::{LoadError, Module};

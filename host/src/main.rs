@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Some(Command::Run(arguments)) => commands::run::run(&arguments),
         Some(Command::Test(arguments)) => commands::test::run(&arguments),
+        Some(Command::Inspect(arguments)) => commands::inspect::run(&arguments),
         Some(Command::Replay(arguments)) => commands::replay::run(&arguments),
         Some(Command::Bindings(arguments)) => commands::author::bindings(&arguments),
         Some(Command::Componentize(arguments)) => commands::author::componentize(&arguments),

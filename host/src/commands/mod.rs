@@ -3,6 +3,7 @@
 pub mod author;
 pub mod compile_in_child;
 pub mod completions;
+pub mod inspect;
 pub mod limits;
 pub mod loading;
 pub mod man;
