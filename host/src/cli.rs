@@ -8,6 +8,7 @@ use crate::commands::compile_in_child::CompileInChild;
 use crate::commands::completions::Completions;
 use crate::commands::inspect::Inspect;
 use crate::commands::man::Manual;
+use crate::commands::new::New;
 use crate::commands::replay::Replay;
 use crate::commands::run::Run;
 use crate::commands::serve::Serve;
@@ -39,6 +40,8 @@ pub struct Verbosity {
 /// What else the program does.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Makes a project to begin with: a module that builds, its test, the contract
+    New(New),
     /// Runs a module without a gateway: messages in as JSON lines, what it publishes out
     Run(Run),
     /// Tests a module with cases: configuration, messages, time that passes, and what must come of it

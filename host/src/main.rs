@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     });
     log_to_stderr(arguments.log_levels());
     let result = match arguments.command {
+        Some(Command::New(arguments)) => commands::new::run(&arguments),
         Some(Command::Run(arguments)) => commands::run::run(&arguments),
         Some(Command::Test(arguments)) => commands::test::run(&arguments),
         Some(Command::Inspect(arguments)) => commands::inspect::run(&arguments),

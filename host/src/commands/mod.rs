@@ -7,6 +7,7 @@ pub mod inspect;
 pub mod limits;
 pub mod loading;
 pub mod man;
+pub mod new;
 pub mod replay;
 pub mod run;
 pub mod serve;
