@@ -34,7 +34,7 @@ const WORDS_MAX: u64 = 4 << 10;
 /// Threads of a child: each costs address space, of which it has `compile-memory`.
 const THREADS_MAX: usize = 8;
 /// The hidden command.
-pub const COMPILE_COMMAND: &str = "compile-component";
+pub const COMPILE_COMMAND: &str = "compile-in-child";
 
 /// Compiles components in other processes.
 pub(crate) struct Compiler {

@@ -8,19 +8,24 @@
 #![forbid(unsafe_code)]
 
 mod actor;
+mod alone;
 mod bindings;
 mod blueprint;
 mod budget;
 mod call;
+mod cases;
 mod compile;
 mod config;
 mod engine;
 mod fault;
 mod flow;
+mod hand_clock;
 mod host;
 mod imports;
+mod inspection;
 mod ledger;
 mod limits;
+mod message_document;
 mod module;
 mod naming;
 mod outlet;
@@ -37,14 +42,20 @@ mod verdict;
 mod watchdog;
 mod workers;
 
+pub use alone::{Alone, Answer, Deed, Done, News, Time};
 pub use blueprint::{Recycling, Setup};
 pub use call::Call;
+pub use cases::{Case, CaseError, Change, Difference, Played, junit};
 pub use compile::{COMPILE_COMMAND, EXIT_REFUSED, compile_into_cache};
 pub use config::{HostConfig, HostConfigError, ModuleConfig};
 pub use engine::{Code, Engine, EngineError};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
-pub use limits::{Exceeded, LimitError, LimitInfo, Limits};
+pub use inspection::{
+    Access, CustomSection, Extent, FileKind, Import, Inspection, Loading, Producer, Requirements,
+};
+pub use limits::{Exceeded, LimitError, LimitInfo, Limits, parse_time};
+pub use message_document::{ContentDocument, MessageDocument};
 pub use module::{LoadError, Module};
 pub use naming::Naming;
 pub use precedence::stay_back;

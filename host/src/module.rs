@@ -14,6 +14,7 @@ use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER,
 use crate::compile::CompileError;
 use crate::engine::{Compiled, Engine};
 use crate::imports;
+use crate::inspection::Requirements;
 use crate::limits::{Exceeded, Limits};
 use crate::sandbox::Guest;
 use crate::verdict::Places;
@@ -183,6 +184,17 @@ impl Module {
         (hexadecimal(&Sha256::digest(&binary)) == self.origin.digest).then_some(binary)
     }
 
+    /// What an instance takes at its beginning.
+    pub(crate) fn requirements(&self) -> Requirements {
+        let required = self.instances.instance_pre().component().resources_required();
+        Requirements {
+            memories: required.as_ref().map_or(0, |required| required.num_memories),
+            largest_memory: required.as_ref().and_then(|required| required.max_initial_memory_size),
+            tables: required.as_ref().map_or(0, |required| required.num_tables),
+            largest_table: required.as_ref().and_then(|required| required.max_initial_table_size),
+        }
+    }
+
     /// The world of the contract that it was built for.
     #[must_use]
     pub fn world(&self) -> &'static str {
@@ -191,7 +203,7 @@ impl Module {
 }
 
 /// Reads a whole file, or as much of it as shows that it is too large.
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, LoadError> {
     let failed = |error| LoadError::Read { path: path.to_owned(), error };
     let mut file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();

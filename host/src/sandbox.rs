@@ -60,7 +60,12 @@ impl Sandbox {
     ) -> Result<Self, Fault> {
         outlet.set_limits(&limits);
         let transcript = Transcript::new(label, &limits);
-        let wasi = WasiCtxBuilder::new().stdout(transcript.clone()).stderr(transcript.clone()).build();
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(transcript.clone()).stderr(transcript.clone());
+        if let Some(clock) = timers.hand_clock() {
+            wasi.wall_clock(clock.clone()).monotonic_clock(clock.clone());
+        }
+        let wasi = wasi.build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.max_resources as usize);
         let guest = Guest {

@@ -3,6 +3,8 @@
 //! Nothing ticks on its own. The actor asks when the next deadline comes, and the runtime wakes it then;
 //! starting and ending timers costs no task and wakes nobody. Only the actor calls the guest, and only the
 //! guest changes its timers, so the actor always asks after a change.
+//!
+//! By a clock that is turned by hand nobody is woken: whoever turns it asks what has come due.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -14,15 +16,33 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::hand_clock::HandClock;
+
 /// A year: as good as never.
 const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// The timers of one instance. Cloning shares them.
 #[derive(Clone)]
 pub(crate) struct Timers {
-    runtime: Handle,
+    clock: Clock,
     limit: usize,
     state: Arc<Mutex<State>>,
+}
+
+/// What the timers tick by.
+#[derive(Clone)]
+enum Clock {
+    Runtime(Handle),
+    Hand(HandClock),
+}
+
+impl Clock {
+    fn now(&self) -> Instant {
+        match self {
+            Self::Runtime(_) => Instant::now(),
+            Self::Hand(clock) => clock.now(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -50,7 +70,25 @@ pub(crate) enum TimerRefusal {
 impl Timers {
     /// Up to `limit` timers that tick by this runtime's clock.
     pub(crate) fn new(runtime: Handle, limit: u64) -> Self {
-        Self { runtime, limit: limit as usize, state: Arc::default() }
+        Self { clock: Clock::Runtime(runtime), limit: limit as usize, state: Arc::default() }
+    }
+
+    /// Up to `limit` timers that tick by a clock that is turned by hand.
+    pub(crate) fn by_hand(clock: HandClock, limit: u64) -> Self {
+        Self { clock: Clock::Hand(clock), limit: limit as usize, state: Arc::default() }
+    }
+
+    /// The clock that is turned by hand, where they tick by one.
+    pub(crate) fn hand_clock(&self) -> Option<&HandClock> {
+        match &self.clock {
+            Clock::Runtime(_) => None,
+            Clock::Hand(clock) => Some(clock),
+        }
+    }
+
+    /// When the next one comes due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.lock().queue.first().map(|(deadline, _)| *deadline)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -69,7 +107,7 @@ impl Timers {
         }
         let timer = state.next;
         state.next += 1;
-        let now = Instant::now();
+        let now = self.clock.now();
         let deadline = now.checked_add(period).unwrap_or_else(|| now + NEVER);
         state.live.insert(timer, Timer { deadline, period: repeats.then_some(period) });
         state.queue.insert((deadline, timer));
@@ -89,9 +127,11 @@ impl Timers {
         let mut state = self.lock();
         let state = &mut *state;
         let Some(&(deadline, timer)) = state.queue.first() else { return Poll::Pending };
-        if deadline > Instant::now() {
+        let now = self.clock.now();
+        if deadline > now {
+            let Clock::Runtime(runtime) = &self.clock else { return Poll::Pending };
             let alarm = state.alarm.get_or_insert_with(|| {
-                let _runtime = self.runtime.enter();
+                let _runtime = runtime.enter();
                 Box::pin(sleep_until(deadline))
             });
             if alarm.deadline() != deadline {
@@ -99,21 +139,21 @@ impl Timers {
             }
             ready!(alarm.as_mut().poll(context));
         }
-        state.tick(deadline, timer);
+        state.tick(deadline, timer, self.clock.now());
         Poll::Ready(timer)
     }
 }
 
 impl State {
     /// A timer has come due: the next tick of one that repeats is the first that is still to come.
-    fn tick(&mut self, deadline: Instant, timer: u64) {
+    fn tick(&mut self, deadline: Instant, timer: u64, now: Instant) {
         self.queue.remove(&(deadline, timer));
         let Some(live) = self.live.get_mut(&timer) else { return };
         let Some(period) = live.period else {
             self.live.remove(&timer);
             return;
         };
-        let now = Instant::now().max(deadline);
+        let now = now.max(deadline);
         let into_this_period = now.duration_since(deadline).as_nanos() % period.as_nanos();
         let left = period.as_nanos() - into_this_period;
         live.deadline = now + Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX));
@@ -193,6 +233,24 @@ mod tests {
         let state = timers.lock();
         assert_eq!((state.live.len(), state.queue.len()), (1, 1));
         assert_eq!(Handle::current().metrics().num_alive_tasks(), tasks);
+    }
+
+    #[test]
+    fn by_a_clock_of_ones_own_timers_tick_when_it_is_turned() {
+        let clock = HandClock::new();
+        let timers = Timers::by_hand(clock.clone(), 2);
+        let due = || timers.poll_due(&mut Context::from_waker(std::task::Waker::noop()));
+        assert_eq!(timers.next_deadline(), None);
+        let repeats = timers.start(SECOND, true).unwrap();
+        let once = timers.start(SECOND + SECOND / 2, false).unwrap();
+        assert!(due().is_pending());
+        clock.turn_to(timers.next_deadline().unwrap());
+        assert_eq!(due(), Poll::Ready(repeats));
+        assert!(due().is_pending());
+        clock.turn_to(clock.now() + 3 * SECOND);
+        assert_eq!([due(), due()], [Poll::Ready(once), Poll::Ready(repeats)]);
+        assert!(due().is_pending(), "a tick that came while one waited is skipped");
+        assert_eq!(timers.next_deadline(), Some(clock.now() + SECOND));
     }
 
     #[tokio::test(start_paused = true)]

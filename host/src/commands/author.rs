@@ -13,6 +13,7 @@ use crate::EXIT_UNUSABLE;
 
 /// The arguments of `bindings`.
 #[derive(Args)]
+#[command(after_help = "Example:\n  wasm-host bindings c sandgate")]
 pub struct Bindings {
     /// The module's language: c, also for C++ and Zig
     #[arg(value_name = "LANGUAGE")]
@@ -25,6 +26,7 @@ pub struct Bindings {
 
 /// The arguments of `componentize`.
 #[derive(Args)]
+#[command(after_help = "Example:\n  wasm-host componentize core.wasm -o site.wasm")]
 pub struct Componentize {
     /// What the compiler wrote
     #[arg(value_name = "CORE.wasm")]

@@ -1,11 +1,17 @@
 //! What `wasm-host` does besides serving, and the options that its commands share.
 
 pub mod author;
-pub mod compile;
+pub mod compile_in_child;
+pub mod completions;
+pub mod inspect;
 pub mod limits;
 pub mod loading;
+pub mod man;
+pub mod new;
 pub mod replay;
+pub mod run;
 pub mod serve;
+pub mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +23,7 @@ use sandgate_host::{Code, Engine, LimitError, Limits};
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// How modules are compiled and what they may use.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct SandboxOptions {
     /// What the module may use, as in `-W timeout=200ms`; may be given several times. `wasm-host limits`
     /// shows every limit

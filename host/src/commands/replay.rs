@@ -19,6 +19,7 @@ const EXIT_DIFFERENT: u8 = 1;
 
 /// The arguments of `replay`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Replay {
     /// The verdict, a JSON file
     verdict: PathBuf,
@@ -33,6 +34,15 @@ pub struct Replay {
     #[command(flatten)]
     sandbox: SandboxOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  wasm-host replay verdict.json threshold.wasm
+  wasm-host replay verdict.json threshold.wasm -W timeout=20s
+
+The call is made in a fresh instance, with the limits given.
+
+Exit status: 0 the same came of it; 1 something else; 64 a file cannot be used.";
 
 /// Does it again and prints what came of it.
 pub fn run(arguments: &Replay) -> Result<ExitCode, (u8, Error)> {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use clap::ArgAction;
 use sandgate_host::{
     Archive, Engine, Host, HostConfig, Limits, Naming, Reporter, Residents, Setup, Surroundings, Watchdog,
     Workers,
@@ -48,10 +47,6 @@ pub struct Serve {
     /// Offer V1's channels alone, also to a Sandgate gateway
     #[arg(long)]
     no_link: bool,
-
-    /// Say more; twice for everything. The variable RUST_LOG overrides it
-    #[arg(short, long, action = ArgAction::Count)]
-    pub verbose: u8,
 }
 
 /// What is to be served, and where.

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::call::Call;
 pub use table::LimitInfo;
+pub use value::parse_time;
 
 /// The smallest step in which memory grows, a page of WebAssembly, in bytes.
 const PAGE: u64 = 64 << 10;

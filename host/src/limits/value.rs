@@ -16,7 +16,8 @@ pub(crate) fn parse_size(text: &str) -> Option<u64> {
 }
 
 /// Reads `200ms`, `5s`, or plain milliseconds.
-pub(super) fn parse_time(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Duration> {
     if let Some(number) = text.strip_suffix("ms") {
         return number.trim_end().parse().ok().map(Duration::from_millis);
     }

@@ -75,6 +75,10 @@ const COMMANDS: &[(&str, &str)] = &[
         "HOST, with limits as in the host's own tests",
     ),
     ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
+    (
+        "wasm-host test annotate.wasm guest-modules/cases/annotate",
+        "author/testing.rs, for each of the three examples",
+    ),
     ("gateway --v1-lenient old.json", "the gateway's own tests"),
     ("gateway --admin gateway.admin gateway.json", "admin.rs, with another name"),
     ("gateway status --admin gateway.admin", "admin.rs, with another name"),

@@ -10,7 +10,7 @@ use sandgate_host::{EXIT_REFUSED, compile_into_cache};
 
 /// The arguments, which only a host gives.
 #[derive(Args)]
-pub struct Compile {
+pub struct CompileInChild {
     /// The directory of the cache
     directory: PathBuf,
 
@@ -36,9 +36,9 @@ pub struct Compile {
 }
 
 /// Compiles what comes in the standard input.
-pub fn run(arguments: &Compile) -> Result<ExitCode, (u8, Error)> {
+pub fn run(arguments: &CompileInChild) -> Result<ExitCode, (u8, Error)> {
     confine(arguments).map_err(|error| (1, error))?;
-    let Compile { directory, fuel, stack, .. } = arguments;
+    let CompileInChild { directory, fuel, stack, .. } = arguments;
     let compiled = compile_into_cache(directory, *fuel, *stack, &mut std::io::stdin().lock());
     if let Err(error) = compiled {
         eprintln!("{error:#}");
@@ -48,7 +48,7 @@ pub fn run(arguments: &Compile) -> Result<ExitCode, (u8, Error)> {
 }
 
 /// Gives up what compiling does not need.
-fn confine(arguments: &Compile) -> Result<()> {
+fn confine(arguments: &CompileInChild) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("cannot be bound to its host")?;
     if getppid() != Pid::from_raw(arguments.host) {
         bail!("the host has gone");

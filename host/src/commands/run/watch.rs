@@ -1,0 +1,68 @@
+//! Seeing that files have changed, by looking: a compiler writes its file in many ways and steps, and there are two
+//! files at most.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What changes of a file when it is written or replaced; none while it is missing.
+type State = Vec<Option<(SystemTime, u64)>>;
+
+/// Says each time when one of the files has changed and is still as it was at the look before. Called in a runtime.
+pub fn changes(files: Vec<PathBuf>) -> mpsc::Receiver<()> {
+    let (tell, changes) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut known = state(&files);
+        let mut seen = known.clone();
+        while !tell.is_closed() {
+            sleep(LOOK).await;
+            let now = state(&files);
+            let is_at_rest = now == seen && now.iter().all(Option::is_some);
+            if is_at_rest && now != known {
+                known = now.clone();
+                // One that waits already says as much.
+                let _ = tell.try_send(());
+            }
+            seen = now;
+        }
+    });
+    changes
+}
+
+fn state(files: &[PathBuf]) -> State {
+    let state = |file: &PathBuf| {
+        let metadata = fs::metadata(file).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    files.iter().map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clock stands still but for the looks, so no look is missed and none waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_told_once_when_it_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "1").unwrap();
+        let mut changes = changes(vec![file.clone()]);
+        sleep(4 * LOOK).await;
+        assert!(changes.try_recv().is_err());
+        fs::remove_file(&file).unwrap();
+        sleep(4 * LOOK).await;
+        assert!(changes.try_recv().is_err(), "a file that is away is being written");
+        fs::write(&file, "1, and more").unwrap();
+        sleep(4 * LOOK).await;
+        assert!(changes.try_recv().is_ok());
+        sleep(4 * LOOK).await;
+        assert!(changes.try_recv().is_err());
+    }
+}
