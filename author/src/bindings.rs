@@ -104,3 +104,38 @@ pub fn write(language: Language, folder: &Path) -> Result<Vec<String>, BindingsE
     }
     Ok(sources.into_iter().map(|(name, _)| name).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Language, write};
+
+    #[test]
+    fn every_language_gets_files_and_those_that_are_as_they_should_be_are_left_alone() {
+        for (name, language) in Language::ALL {
+            assert_eq!(name.parse::<Language>().unwrap(), language);
+            let place = tempfile::tempdir().unwrap();
+            let folder = place.path().join("new/bindings");
+            let names = write(language, &folder).unwrap();
+            let written = |name: &String| std::fs::metadata(folder.join(name)).unwrap().modified().unwrap();
+            let before: Vec<_> = names.iter().map(written).collect();
+            assert_eq!(write(language, &folder).unwrap(), names);
+            assert_eq!(names.iter().map(written).collect::<Vec<_>>(), before, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_language_is_told_those_that_there_are() {
+        let error = "cobol".parse::<Language>().unwrap_err().to_string();
+        assert!(error.contains("`cobol`") && error.contains("c, c-v1, cpp, go, zig"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("file");
+        std::fs::write(&file, "mine").unwrap();
+        let error = write(Language::Zig, &file).unwrap_err().to_string();
+        assert!(error.contains("file/sandgate.zig cannot be written"), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    }
+}

@@ -113,3 +113,43 @@ impl Traits {
         Ok(traits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ComponentizeError, componentize};
+
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+    /// A module with one function, of no use, that is exported under a name.
+    fn exporting(name: &str) -> Vec<u8> {
+        let mut export = vec![1, name.len() as u8];
+        export.extend(name.bytes());
+        export.extend([0, 0]);
+        let mut module = MODULE.to_vec();
+        // The sections: its type, the function, its export, its body.
+        module.extend([1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, export.len() as u8]);
+        module.extend(export);
+        module.extend([10, 4, 1, 2, 0, 0x0b]);
+        module
+    }
+
+    fn refusal(core: &[u8]) -> String {
+        componentize(core).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_made_a_component_is_told_with_the_mend() {
+        assert!(refusal(b"no WebAssembly").contains("give what the compiler wrote"));
+        assert!(refusal(&MODULE[..6]).contains("give what the compiler wrote"));
+        assert!(refusal(b"\0asm\x0d\0\x01\0").contains("a component already"));
+        assert!(refusal(MODULE).contains("wasm-host bindings"));
+        assert!(refusal(&exporting("anything")).contains("wasm-host bindings"));
+        assert!(refusal(&exporting("_start")).contains("-mexec-model=reactor"));
+    }
+
+    #[test]
+    fn an_export_of_another_type_does_not_fit_the_contract() {
+        let error = componentize(&exporting("sandgate:gateway/module@0.1.0#create")).unwrap_err();
+        assert!(matches!(error, ComponentizeError::Contract(_)), "{error}");
+    }
+}

@@ -8,6 +8,7 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
+mod compiled;
 mod inspecting;
 mod manual;
 mod projects;

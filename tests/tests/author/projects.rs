@@ -1,6 +1,7 @@
 //! `wasm-host new`: the project builds, and its test passes, by the commands of its own README.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -11,16 +12,24 @@ use sandgate_tests::scratch::Scratch;
 use crate::tool::wasm_host;
 
 /// The commands in a README: the lines that are indented.
-fn commands(readme: &Path) -> Vec<String> {
+pub fn commands(readme: &Path) -> Vec<String> {
     let text = fs::read_to_string(readme).unwrap();
     text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
 }
 
-fn run(mut command: Command) -> Output {
+/// Runs a command that has to succeed.
+pub fn run(mut command: Command) -> Output {
     let output = command.output().unwrap();
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     assert!(output.status.success(), "{command:?}\n{out}\n{err}");
     output
+}
+
+/// The search path with the programs of this repository before all others.
+pub fn with_programs() -> OsString {
+    let programs = program("wasm-host").parent().unwrap().to_owned();
+    let others = env::var_os("PATH").unwrap();
+    env::join_paths([programs].into_iter().chain(env::split_paths(&others))).unwrap()
 }
 
 #[test]
@@ -38,13 +47,10 @@ fn a_new_project_in_rust_builds_and_passes_its_test() {
     cargo.env("CARGO_TARGET_DIR", &target);
     run(cargo);
     std::os::unix::fs::symlink(&target, project.join("target")).unwrap();
-    let programs = program("wasm-host").parent().unwrap().to_owned();
-    let path = env::join_paths([programs].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())))
-        .unwrap();
     let mut outputs = Vec::new();
     for line in &commands[1..] {
         let mut shell = command(&scratch, "/bin/sh");
-        shell.args(["-c", line]).current_dir(&project).env("PATH", &path);
+        shell.args(["-c", line]).current_dir(&project).env("PATH", with_programs());
         outputs.push(String::from_utf8(run(shell).stdout).unwrap());
     }
     assert!(outputs[0].contains("2 cases: 2 passed"), "{outputs:?}");

@@ -44,7 +44,7 @@ fn build(workshop: &Workshop<'_>) -> Result<()> {
 fn component(workshop: &Workshop<'_>, name: &str, source: &Path, bindings: &Path) -> Result<()> {
     let core = workshop.scratch().join(name).with_extension("core.wasm");
     let mut compiler = zig(workshop);
-    compiler.arg("cc").args(FLAGS).arg("-std=c11").arg("-I").arg(bindings).arg(source);
+    compiler.arg("cc").args(FLAGS).arg("-I").arg(bindings).arg(source);
     workshop.run(compiler.args(sources(bindings)?).arg("-o").arg(&core))?;
     workshop.componentize(&core, name)
 }

@@ -14,7 +14,7 @@ fn build(workshop: &Workshop<'_>) -> Result<()> {
     for source in sources(&bindings)? {
         let object = source.with_extension("o");
         let mut compiler = zig(workshop);
-        compiler.arg("cc").args(FLAGS).arg("-std=c11").arg("-c").arg(source).arg("-o").arg(&object);
+        compiler.arg("cc").args(FLAGS).arg("-c").arg(source).arg("-o").arg(&object);
         workshop.run(&mut compiler)?;
         objects.push(object);
     }

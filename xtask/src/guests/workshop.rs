@@ -50,6 +50,10 @@ impl<'a> Workshop<'a> {
     /// Writes the bindings of a language into a folder of the scratch folder, as an author does.
     pub fn bindings(&self, language: &str) -> Result<PathBuf> {
         let folder = self.scratch().join(format!("sandgate-{language}"));
+        // Every source in it is compiled, also one that there was yesterday.
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
+        }
         let mut command = self.wasm_host();
         command.args(["bindings", language]).arg(&folder).stdout(std::process::Stdio::null());
         self.run(&mut command)?;
