@@ -79,9 +79,9 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cd site", "languages/projects.rs"),
     ("npm install", "how cargo xtask guests installs, from the same kind of lock"),
     ("npm run build", "languages/projects.rs"),
-    ("npm test", "languages/projects.rs, whose messages are those of the case"),
+    ("npm test", "languages/projects.rs, by the command that it is"),
     ("make", "languages/projects.rs"),
-    ("make test", "languages/projects.rs, whose messages are those of the case"),
+    ("make test", "languages/projects.rs, by the command that it is"),
     ("wasm-host --control /tmp/site.control site.wasm", "HOST, with another name"),
     (
         "wasm-host --control /tmp/site.control -W timeout=200ms,max-memory-size=64MiB site.wasm",
