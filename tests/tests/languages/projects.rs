@@ -10,7 +10,7 @@ use sandgate_tests::scratch::Scratch;
 use sandgate_tests::v1::V1Gateway;
 use sandgate_wire::Status;
 
-use super::toolchain::{copy, packages, run};
+use super::toolchain::{copy, packages, passes, run};
 
 /// A project with the library and the contract in it.
 fn project(language: &str, folder: &Path, library: &str) {
@@ -22,11 +22,13 @@ fn project(language: &str, folder: &Path, library: &str) {
     copy(&workspace().join("wit"), &folder.join("wit"), &unchanged);
 }
 
-/// Refuses without a site, and marks messages with it.
-fn works(scratch: &Scratch, component: &Path) {
+/// Passes its cases, and in a host it refuses to be without a site, and marks messages with it.
+fn works(scratch: &Scratch) {
+    let component = scratch.file("site/site.wasm");
+    passes(scratch, &component, &scratch.file("site/cases"));
     let mut command = command(scratch, program("wasm-host"));
     let control = scratch.id("control");
-    command.args(["--control", &control, "-W", "compile-timeout=600s"]).arg(component);
+    command.args(["--control", &control]).arg(component);
     let host = Process::start(&mut command);
     host.wait_for_line("waiting for a gateway");
     let gateway = V1Gateway::dial(&control, &scratch.id("message"));
@@ -66,7 +68,7 @@ fn a_project_in_javascript_builds_and_works() {
     let scratch = Scratch::new();
     project("javascript", &scratch.file("site"), "javascript/sdk");
     assert!(npm_run_build(&scratch.file("site"), &["javascript"]));
-    works(&scratch, &scratch.file("site/site.wasm"));
+    works(&scratch);
 }
 
 #[test]
@@ -74,7 +76,7 @@ fn a_project_in_typescript_builds_and_works() {
     let scratch = Scratch::new();
     project("typescript", &scratch.file("site"), "javascript/sdk");
     if npm_run_build(&scratch.file("site"), &["javascript", "typescript"]) {
-        works(&scratch, &scratch.file("site/site.wasm"));
+        works(&scratch);
     }
 }
 
@@ -85,5 +87,5 @@ fn a_project_in_python_builds_and_works() {
     let folder = scratch.file("site");
     project("python", &folder, "python/sandgate");
     run(Command::new("make").arg(format!("TOOLCHAIN={}", packages.display())).current_dir(&folder));
-    works(&scratch, &folder.join("site.wasm"));
+    works(&scratch);
 }

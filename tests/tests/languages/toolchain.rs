@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sandgate_tests::programs::workspace;
+use sandgate_tests::programs::{command, program, workspace};
+use sandgate_tests::scratch::Scratch;
 
 /// Where the packages of a language are, if it is there.
 pub fn packages(language: &str) -> Option<PathBuf> {
@@ -33,15 +34,19 @@ pub fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
     }
 }
 
-/// Runs a command that has to succeed.
-pub fn run(command: &mut Command) {
+/// Runs a command that has to succeed, and gives what it said.
+pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
+}
+
+/// Runs a component's cases, and gives what was said. Then it is compiled, too, for which a test has not always the
+/// patience.
+pub fn passes(scratch: &Scratch, component: &Path, cases: &Path) -> String {
+    let mut command = command(scratch, program("wasm-host"));
+    run(command.args(["test", "-vv", "-W", "compile-timeout=600s"]).arg(component).arg(cases))
 }
 
 /// Makes a component of `module.js` in a folder, which has `sdk/` and `wit/` too.
