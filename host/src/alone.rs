@@ -266,7 +266,9 @@ impl Life {
     fn pass(&self, sandbox: &mut Sandbox, time: Duration, context: &mut VerdictContext) -> Result<(), Fault> {
         let Some(clock) = self.timers.hand_clock() else { return Ok(()) };
         let end = clock.now() + time;
-        while let Some(deadline) = self.timers.next_deadline().filter(|deadline| *deadline <= end) {
+        let next = || self.timers.next_deadline().filter(|deadline| *deadline <= end);
+        // Unless nobody listens any more.
+        while let Some(deadline) = next().filter(|_| !self.tell.is_closed()) {
             clock.turn_to(deadline);
             while let Poll::Ready(timer) = self.timers.poll_due(&mut Context::from_waker(Waker::noop())) {
                 context.timer = Some(timer);

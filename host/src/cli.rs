@@ -75,7 +75,8 @@ impl Arguments {
         match &self.command {
             None => (level(&self.verbosity, 2), level(&self.verbosity, 2)),
             Some(Command::Run(run)) => (level(&run.verbosity, 1), level(&run.verbosity, 2)),
-            Some(Command::Test(test)) => (level(&test.verbosity, 1), level(&test.verbosity, 0)),
+            Some(Command::Test(test)) if test.verbosity.verbose == 0 => ("warn", "off"),
+            Some(Command::Test(test)) => (level(&test.verbosity, 0), level(&test.verbosity, 1)),
             Some(_) => ("info", "info"),
         }
     }

@@ -44,6 +44,8 @@ pub(crate) struct Origin {
     pub(crate) size: u64,
     /// SHA-256 of the file, as hexadecimal digits.
     pub(crate) digest: String,
+    /// Why no place in the pool can hold an instance.
+    pub(crate) beyond_pool: Option<String>,
 }
 
 /// Why a file is no module.
@@ -139,14 +141,14 @@ impl Module {
         if let Some(missing) = missing_export(&component) {
             return Err(LoadError::World { path, missing });
         }
-        if let Some(reason) = beyond_pool {
+        if let Some(reason) = &beyond_pool {
             let module = path.display();
             tracing::warn!(
                 "{module} does not fit into the pool: each instance is allocated on demand, which is slower; {reason}"
             );
         }
         let digest = hexadecimal(&Sha256::digest(&binary));
-        let origin = Arc::new(Origin { path: path.clone(), size: binary.len() as u64, digest });
+        let origin = Arc::new(Origin { path: path.clone(), size: binary.len() as u64, digest, beyond_pool });
         Self::link(engine, &component, origin)
             .map_err(|error| LoadError::Link { path, reason: format!("{error:#}") })
     }
@@ -192,6 +194,7 @@ impl Module {
             largest_memory: required.as_ref().and_then(|required| required.max_initial_memory_size),
             tables: required.as_ref().map_or(0, |required| required.num_tables),
             largest_table: required.as_ref().and_then(|required| required.max_initial_table_size),
+            beyond_pool: self.origin.beyond_pool.clone(),
         }
     }
 

@@ -141,7 +141,7 @@ pub enum Loading {
 }
 
 /// What an instance takes at its beginning.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Requirements {
     /// Memories.
     pub memories: u32,
@@ -151,6 +151,8 @@ pub struct Requirements {
     pub tables: u32,
     /// The largest of them, in elements.
     pub largest_table: Option<u64>,
+    /// Why no place in the pool can hold it, and it is allocated on demand; none where one can.
+    pub beyond_pool: Option<String>,
 }
 
 impl Inspection {

@@ -67,7 +67,11 @@ impl fmt::Display for Inspection {
                 let table = needs.largest_table.map(|most| format!(", the largest {most} elements"));
                 let (memory, table) = (memory.unwrap_or_default(), table.unwrap_or_default());
                 let counts = format!("memories {}{memory}; tables {}{table}", needs.memories, needs.tables);
-                row(f, "loads", &format!("yes, into the pool ({counts})"))
+                let place = match &needs.beyond_pool {
+                    None => "in a place of the pool".to_owned(),
+                    Some(reason) => format!("allocated on demand, which is slower, for {reason}"),
+                };
+                row(f, "loads", &format!("yes, {place} ({counts})"))
             }
         }
     }

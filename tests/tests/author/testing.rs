@@ -85,3 +85,25 @@ fn what_cannot_be_used_is_no_difference() {
     wasm_host(&scratch, &arguments, "").ended_with(64);
     wasm_host(&scratch, &["test", &guest("modules/echo")], "").ended_with(64);
 }
+
+#[test]
+fn the_examples_in_the_document_are_messages_and_cases_that_pass() {
+    let scratch = Scratch::new();
+    let document = fs::read_to_string(workspace().join("docs/testing.md")).unwrap();
+    let blocks = document.split("```json\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let (mut messages, mut cases) = (0, 0);
+    for block in blocks {
+        if block.contains("interval.ms") {
+            play(&scratch, "modules/sampler", block, &[]).ended_with(0);
+            cases += 1;
+        } else if block.contains("config") {
+            play(&scratch, "modules/threshold", block, &[]).ended_with(0);
+            cases += 1;
+        } else {
+            let ran = wasm_host(&scratch, &["run", &guest("modules/echo")], block).ended_with(0);
+            assert_eq!(ran.lines().len(), 1, "{block}");
+            messages += 1;
+        }
+    }
+    assert_eq!((messages, cases), (1, 3));
+}

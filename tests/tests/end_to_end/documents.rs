@@ -103,6 +103,12 @@ const COMMANDS: &[(&str, &str)] = &[
     ("wasm-host componentize build/core.wasm -o site.wasm", "likewise, with another name"),
     ("cd site", "a step between two others"),
     ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
+    ("wasm-host new rust my-module", "author/projects.rs"),
+    (
+        r#"wasm-host run threshold.wasm --config '{"pointer": "/value", "window": 2, "above": 10}' < messages.ndjson"#,
+        "author/running.rs, with other modules",
+    ),
+    ("wasm-host inspect annotate.wasm", "author/inspecting.rs"),
     (
         "wasm-host test annotate.wasm guest-modules/cases/annotate",
         "author/testing.rs, for each of the three examples",

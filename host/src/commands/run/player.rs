@@ -73,7 +73,7 @@ pub async fn play(run: &Run, engine: Engine, loaded: Loaded) -> Result<u8, (u8, 
         }
         if let Some(loaded) = player.successor.take() {
             player.renew(&loaded);
-        } else if player.course == Course::Leaving || !run.watch {
+        } else if player.course != Course::Running || !run.watch {
             break;
         }
     }
@@ -121,6 +121,8 @@ enum Course {
 struct Player<'a> {
     run: &'a Run,
     lines: mpsc::Receiver<Line>,
+    /// The input has not ended.
+    has_input: bool,
     alone: Alone,
     /// The instance has not ended.
     is_alive: bool,
@@ -143,6 +145,7 @@ impl<'a> Player<'a> {
         Self {
             run,
             lines,
+            has_input: true,
             alone: created(run, loaded),
             is_alive: true,
             is_created: false,
@@ -174,7 +177,8 @@ impl<'a> Player<'a> {
     }
 
     fn wants_line(&self) -> bool {
-        self.is_alive && self.is_started && self.held.is_none() && self.course == Course::Running
+        let is_ready = self.is_alive && self.is_started && self.held.is_none();
+        is_ready && self.has_input && self.course == Course::Running
     }
 
     fn take_line(&mut self, line: Option<Line>) {
@@ -188,7 +192,7 @@ impl<'a> Player<'a> {
             }
             Some(Line { number, message: Err(reason) }) => self.refuse_line(number, &reason),
             // Those who watch or wait for time have more to see.
-            None if self.run.watch || self.run.time.is_some() => self.lines.close(),
+            None if self.run.watch || self.run.time.is_some() => self.has_input = false,
             None => self.course = Course::Ending,
         }
     }
