@@ -66,7 +66,7 @@ func taken() {
 }
 
 // smallestHeap is how much is allocated at least before a collection is worth it.
-const smallestHeap = 4 << 20
+const smallestHeap = 512 << 10
 
 var (
 	counted    = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
