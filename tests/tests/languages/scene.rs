@@ -109,7 +109,7 @@ impl Attached<'_> {
             host.text().lines().filter(ended).count() > before
         });
         let text = host.text();
-        sandgate_tests::process::number(text.lines().filter(ended).next_back().unwrap(), "memory_peak")
+        sandgate_tests::process::number(text.lines().rfind(ended).unwrap(), "memory_peak")
     }
 
     /// How often an instance was replaced for its memory.
