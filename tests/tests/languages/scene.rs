@@ -3,9 +3,12 @@
 use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::languages::{Language, MODULES};
 use sandgate_tests::process::Process;
+use sandgate_tests::programs::workspace;
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::v1::V1Gateway;
 use sandgate_wire::{Message, Status};
+
+use super::toolchain::passes;
 
 /// Messages that are under way at a time.
 const WINDOW: usize = 50;
@@ -29,6 +32,8 @@ impl<'a> Scene<'a> {
         let mut modules = HostConfiguration::new();
         for name in MODULES {
             let component = language.component(name);
+            // It also has each compiled, one after the other and with more patience than a start of a host gets.
+            passes(&scratch, &component, &workspace().join("guest-modules/cases").join(name));
             modules = modules.component(name, &scratch.id(name), &component, language.settings());
         }
         let host = modules.start_with(&scratch, &["-v"]);
@@ -104,7 +109,7 @@ impl Attached<'_> {
             host.text().lines().filter(ended).count() > before
         });
         let text = host.text();
-        sandgate_tests::process::number(text.lines().filter(ended).next_back().unwrap(), "memory_peak")
+        sandgate_tests::process::number(text.lines().rfind(ended).unwrap(), "memory_peak")
     }
 
     /// How often an instance was replaced for its memory.
