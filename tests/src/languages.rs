@@ -15,8 +15,6 @@ pub const MODULES: [&str; 3] = ["annotate", "threshold", "sampler"];
 pub struct Language {
     /// Its name on the command line of `cargo xtask guests`.
     pub name: &'static str,
-    /// Whether its modules are built on every machine.
-    is_always_built: bool,
     /// What stands beside a module in the configuration of its host.
     settings: fn() -> Value,
     /// Whether an instance is replaced now and then, for its language's runtime needs ever more memory.
@@ -24,16 +22,16 @@ pub struct Language {
 }
 
 const fn language(name: &'static str) -> Language {
-    Language { name, is_always_built: false, settings: || json!({}), is_recycled: false }
+    Language { name, settings: || json!({}), is_recycled: false }
 }
 
 const LANGUAGES: [Language; 8] = [
-    Language { is_always_built: true, ..language("rust") },
-    Language { is_always_built: true, ..language("c") },
+    language("rust"),
+    language("c"),
     language("cpp"),
     language("zig"),
     language("go"),
-    Language { is_always_built: true, ..language("javascript") },
+    language("javascript"),
     language("typescript"),
     Language { settings: python, is_recycled: true, ..language("python") },
 ];
@@ -78,13 +76,12 @@ impl Language {
     /// How its modules can be had, if they are not there.
     ///
     /// # Panics
-    /// They are not there, and should be.
+    /// They are not there, and all are to be (`SANDGATE_LANGUAGES=all`).
     #[must_use]
     pub fn is_missing(&self) -> Option<String> {
         let missing = MODULES.into_iter().find(|module| !self.component(module).is_file())?;
         let mend = format!("build them with `cargo xtask guests {}`", self.name);
-        let must_be_there =
-            self.is_always_built || env::var_os("SANDGATE_LANGUAGES").is_some_and(|all| all == "all");
+        let must_be_there = env::var_os("SANDGATE_LANGUAGES").is_some_and(|all| all == "all");
         assert!(!must_be_there, "there is no {missing} in {}; {mend}", self.name);
         Some(mend)
     }

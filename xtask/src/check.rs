@@ -13,8 +13,8 @@ use crate::{binaries, demo, guests, java, tidy, tools, windows};
 const DEMO_SECONDS: u64 = 20;
 const NO_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
-/// Checks everything; stops at the first step that fails.
-pub fn run(project: &Project, progress: &mut Progress) -> Result<()> {
+/// Checks everything; stops at the first step that fails. With `all`, guest modules in every language are among it.
+pub fn run(project: &Project, progress: &mut Progress, all: bool) -> Result<()> {
     let tools = tools::provide(project, progress)?;
     provide_components(project, progress)?;
     progress.step("tidy", "the repository's own rules", || tidy::check(project))?;
@@ -22,7 +22,7 @@ pub fn run(project: &Project, progress: &mut Progress) -> Result<()> {
     check_guests(project, progress)?;
     java::check(project, progress)?;
     windows::check(project, progress)?;
-    check_programs(project, &tools, progress)?;
+    check_programs(project, &tools, progress, all)?;
     try_out(project, progress)?;
     check_licences(project, progress)?;
     progress.summary();
@@ -66,7 +66,7 @@ fn check_guests(project: &Project, progress: &mut Progress) -> Result<()> {
     guests::rust::build(project, progress)
 }
 
-fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progress) -> Result<()> {
+fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progress, all: bool) -> Result<()> {
     let cargo = |arguments: &[&str]| {
         let mut cargo = project.cargo();
         tools.apply(cargo.args(arguments).args(["--release", "--workspace"]));
@@ -79,8 +79,12 @@ fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progre
         cargo(&["clippy", "--all-targets"]).args(NO_WARNINGS),
     )?;
     binaries::build(project, tools, progress)?;
-    guests::always(project, progress)?;
-    progress.command("tests", "unit, property and end-to-end tests", &mut cargo(&["test"]))?;
+    guests::tested(project, progress, all)?;
+    let mut tests = cargo(&["test"]);
+    if all {
+        tests.env("SANDGATE_LANGUAGES", "all");
+    }
+    progress.command("tests", "unit, property and end-to-end tests", &mut tests)?;
     progress.command(
         "documentation",
         "rustdoc, without warnings",

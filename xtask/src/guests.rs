@@ -14,7 +14,7 @@ mod typescript;
 mod workshop;
 mod zig;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -60,8 +60,25 @@ const RUST: &str = "rust";
 
 /// Builds what is always built besides Rust. Needs `wasm-host`.
 pub fn always(project: &Project, progress: &mut Progress) -> Result<()> {
-    let languages: Vec<_> = LANGUAGES.iter().filter(|language| language.always).collect();
-    build(project, progress, &languages)
+    build(project, progress, |language| language.always, Missing::IsLeftOut)
+}
+
+/// Builds what is to be tested besides Rust: what is always built, what was built before, for its toolchain is there, or
+/// all. Says which languages are left out. Needs `wasm-host`.
+pub fn tested(project: &Project, progress: &mut Progress, all: bool) -> Result<()> {
+    if all {
+        return build(project, progress, |_| true, Missing::IsAFailure);
+    }
+    let was_built =
+        |language: &Language| Workshop::of(project, language.name).component(EXAMPLES[0]).is_file();
+    let is_tested = |language: &Language| language.always || was_built(language);
+    let left_out: Vec<_> = LANGUAGES.iter().filter(|&language| !is_tested(language)).collect();
+    for Language { name, .. } in left_out {
+        progress.note(&format!(
+            "{name}: left out; `cargo xtask guests {name}` builds it, `test --all` tests all"
+        ));
+    }
+    build(project, progress, is_tested, Missing::IsLeftOut)
 }
 
 /// Builds the languages that are named, or what is always built, and before that what they need.
@@ -76,25 +93,56 @@ pub fn chosen(project: &Project, tools: &Tools, progress: &mut Progress, names: 
     if names.is_empty() || is_named(RUST) {
         rust::build(project, progress)?;
     }
-    let is_chosen =
-        |language: &&Language| if names.is_empty() { language.always } else { is_named(language.name) };
-    let languages: Vec<_> = LANGUAGES.iter().filter(is_chosen).collect();
-    if languages.iter().any(|language| language.by_host) {
+    if names.is_empty() {
+        binaries::build(project, tools, progress)?;
+        return always(project, progress);
+    }
+    if LANGUAGES.iter().any(|language| language.by_host && is_named(language.name)) {
         binaries::build(project, tools, progress)?;
     }
-    build(project, progress, &languages)
+    build(project, progress, |language| is_named(language.name), Missing::IsAFailure)
+}
+
+/// What it means that a language's toolchain cannot be had.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Missing {
+    /// It was asked for.
+    IsAFailure,
+    /// It would have been welcome.
+    IsLeftOut,
 }
 
 /// Builds languages one after the other. One that fails does not keep the others from being built.
-fn build(project: &Project, progress: &mut Progress, languages: &[&Language]) -> Result<()> {
-    let mut failures = Vec::new();
-    let mut table = Vec::new();
-    for language in languages {
-        match build_one(project, progress, language) {
+fn build(
+    project: &Project,
+    progress: &mut Progress,
+    is_wanted: impl Fn(&Language) -> bool,
+    missing: Missing,
+) -> Result<()> {
+    let (mut failures, mut table) = (Vec::new(), Vec::new());
+    for language in LANGUAGES.iter().filter(|&language| is_wanted(language)) {
+        let name = language.name;
+        let workshop = Workshop::open(project, name)?;
+        let provided = progress.step(name, &format!("the toolchain for {name}"), || {
+            let start = Instant::now();
+            let folders = (language.provide)(&workshop)?;
+            Ok((start.elapsed(), tools::megabytes(&folders)?))
+        });
+        let toolchain = match provided {
+            Ok(toolchain) => toolchain,
+            Err(error) => {
+                progress.note(&format!("{name}: left out, for its toolchain is not to be had: {error:#}"));
+                if missing == Missing::IsAFailure {
+                    failures.push(name);
+                }
+                continue;
+            }
+        };
+        match build_one(&workshop, progress, language, toolchain) {
             Ok(row) => table.push(row),
             Err(error) => {
-                progress.note(&format!("{}: left out: {error:#}", language.name));
-                failures.push(language.name);
+                progress.note(&format!("{name}: not built: {error:#}"));
+                failures.push(name);
             }
         }
     }
@@ -107,21 +155,16 @@ fn build(project: &Project, progress: &mut Progress, languages: &[&Language]) ->
     Ok(())
 }
 
-/// Builds the examples of one language and tells what that took.
-fn build_one(project: &Project, progress: &mut Progress, language: &Language) -> Result<String> {
-    let Language { name, provide, build, .. } = language;
-    let workshop = Workshop::open(project, name)?;
-    let (start, mut provided) = (Instant::now(), None);
-    progress.step(name, &format!("the example modules in {name}, and its toolchain"), || {
-        let folders = provide(&workshop)?;
-        provided = Some((start.elapsed(), tools::megabytes(&folders)?));
-        build(&workshop)
-    })?;
-    let (time, megabytes) = provided.unwrap_or_default();
-    Ok(format!(
-        "{name:<12} toolchain: {}, {megabytes} MB; modules: {}, {}",
-        seconds(time),
-        seconds(start.elapsed() - time),
-        workshop.sizes()?,
-    ))
+/// Builds the examples of one language, whose toolchain is there, and tells what that took.
+fn build_one(
+    workshop: &Workshop<'_>,
+    progress: &mut Progress,
+    Language { name, build, .. }: &Language,
+    (time, megabytes): (Duration, u64),
+) -> Result<String> {
+    let start = Instant::now();
+    progress.step(name, &format!("the example modules in {name}"), || build(workshop))?;
+    let (toolchain, modules) = (seconds(time), seconds(start.elapsed()));
+    let sizes = workshop.sizes()?;
+    Ok(format!("{name:<12} toolchain: {toolchain}, {megabytes} MB; modules: {modules}, {sizes}"))
 }

@@ -36,6 +36,7 @@ Examples:
   cargo xtask demo                  the main job, with this machine's own readings, until Ctrl-C
   cargo xtask demo --seconds 20     the same, ended after 20 seconds
   cargo xtask test                  everything that continuous integration checks
+  cargo xtask test --all            the same, with guest modules in every language
   cargo xtask bench                 the table of measurements
   cargo xtask bench -- --help       what the benchmark can be asked
   cargo xtask conformance           V1's requirements, number by number
@@ -54,7 +55,11 @@ enum Verb {
         seconds: Option<u64>,
     },
     /// Checks everything: rules, formatting, lints, tests, documentation, licences
-    Test,
+    Test {
+        /// Guest modules in every language too; fetches their toolchains where they are missing
+        #[arg(long)]
+        all: bool,
+    },
     /// Builds the programs and the guest modules
     Build,
     /// Builds the guest modules only: those in Rust and C, or the examples in the languages that are named
@@ -106,7 +111,7 @@ fn run(verb: Verb, progress: &mut Progress) -> Result<()> {
     let project = Project::find()?;
     match verb {
         Verb::Demo { seconds } => demo::run(&project, progress, seconds),
-        Verb::Test => check::run(&project, progress),
+        Verb::Test { all } => check::run(&project, progress, all),
         Verb::Build => {
             let tools = tools::provide(&project, progress)?;
             guests::rust::build(&project, progress)?;

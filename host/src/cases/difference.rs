@@ -206,7 +206,10 @@ mod tests {
         Expected { publishes: serde_json::from_str(publishes).unwrap(), end }
     }
 
-    fn outcome(published: &[(&[(&str, &str)], &[u8])], end: Answer) -> Outcome {
+    /// Properties and a content.
+    type Published<'a> = (&'a [(&'a str, &'a str)], &'a [u8]);
+
+    fn outcome(published: &[Published<'_>], end: Answer) -> Outcome {
         let published =
             published.iter().map(|(properties, content)| Message::new(properties, content).unwrap());
         Outcome { published: published.collect(), end }

@@ -18,9 +18,14 @@ pub struct Workshop<'a> {
 }
 
 impl<'a> Workshop<'a> {
+    /// Where they are, or would be.
+    pub fn of(project: &'a Project, language: &'static str) -> Self {
+        Workshop { project, language }
+    }
+
     /// Makes the folders.
     pub fn open(project: &'a Project, language: &'static str) -> Result<Self> {
-        let workshop = Workshop { project, language };
+        let workshop = Self::of(project, language);
         for folder in [workshop.finished(), workshop.scratch()] {
             fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         }

@@ -237,7 +237,7 @@ impl<'a> Player<'a> {
                 self.status = EXIT_REFUSED;
             }
             Answer::Error(reason) => {
-                eprintln!("wasm-host: {place}the module answered with an error: {reason}")
+                eprintln!("wasm-host: {place}the module answered with an error: {reason}");
             }
             Answer::Failed(verdict) => {
                 eprintln!("wasm-host: {place}{verdict}");
