@@ -104,6 +104,12 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cd site", "a step between two others"),
     ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
     ("wasm-host new rust my-module", "author/projects.rs"),
+    ("wasm-host new rust site", "author/projects.rs, with another name"),
+    ("wasm-host test target/wasm32-wasip2/release/site.wasm cases", "author/projects.rs, with another name"),
+    (
+        "cargo xtask bench --only languages --json docs/languages.json",
+        "a step of cargo xtask test, with --smoke",
+    ),
     (
         r#"wasm-host run threshold.wasm --config '{"pointer": "/value", "window": 2, "above": 10}' < messages.ndjson"#,
         "author/running.rs, with other modules",
@@ -150,6 +156,46 @@ fn every_command_in_the_documents_is_known() {
     }
     for (command, _) in COMMANDS {
         assert!(found.iter().any(|found| found == command), "no document has `{command}` any more");
+    }
+}
+
+/// The pages of the book are all there, and every document below `docs` is one of them.
+#[test]
+fn the_book_has_every_page() {
+    let book = workspace().join("docs");
+    let summary = fs::read_to_string(book.join("SUMMARY.md")).unwrap();
+    let pages: Vec<_> =
+        summary.lines().filter_map(|line| line.rsplit_once("](")?.1.strip_suffix(')')).collect();
+    for page in &pages {
+        assert!(book.join(page).is_file(), "the book has no page {page}");
+    }
+    for document in documents().iter().filter_map(|document| document.strip_prefix(&book).ok()) {
+        let name = document.to_str().unwrap();
+        assert!(
+            name == "SUMMARY.md" || pages.contains(&name),
+            "docs/{name} stands in no list of docs/SUMMARY.md"
+        );
+    }
+}
+
+/// What a page shows as a module is what a new project has, which is built and tested.
+#[test]
+fn the_modules_on_the_pages_are_those_of_new_projects() {
+    let templates = workspace().join("author/templates");
+    for language in ["rust", "c", "cpp", "zig", "go", "javascript", "typescript", "python"] {
+        let page = workspace().join("docs/languages").join(language).with_extension("md");
+        let page = fs::read_to_string(page).unwrap();
+        let mut files = vec![templates.join(language)];
+        let mut is_shown = false;
+        while let Some(path) = files.pop() {
+            if path.is_dir() {
+                files.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                let text = text.replace("{{Name}}", "Site").replace("{{name}}", "site");
+                is_shown |= page.contains(&format!("\n{}```", text));
+            }
+        }
+        assert!(is_shown, "docs/languages/{language}.md shows no file of the template");
     }
 }
 

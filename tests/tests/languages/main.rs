@@ -13,6 +13,7 @@
 )]
 
 mod annotate;
+mod document;
 mod exceptions;
 mod projects;
 mod sampler;

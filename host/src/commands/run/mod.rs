@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::SandboxOptions;
 use crate::EXIT_UNUSABLE;
 use crate::cli::Verbosity;
+use watch::Watched;
 
 /// The module has failed: a trap, or a limit.
 const EXIT_FAILED: u8 = 2;
@@ -73,11 +74,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub fn run(arguments: &Run) -> Result<ExitCode, (u8, Error)> {
     let unusable = |error| (EXIT_UNUSABLE, error);
     let engine = arguments.sandbox.engine().map_err(unusable)?;
+    let watched = arguments.watch.then(|| {
+        let files = [Some(arguments.module.as_path()), arguments.configuration_file()];
+        Watched::new(files.into_iter().flatten().map(Path::to_owned).collect())
+    });
     let loaded = arguments.load(&engine).map_err(unusable)?;
     let failed = |error: std::io::Error| (1, error.into());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(failed)?;
-    let status = runtime.block_on(player::play(arguments, engine, loaded))?;
+    let status = runtime.block_on(player::play(arguments, engine, loaded, watched))?;
     Ok(ExitCode::from(status))
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::{Context, Error, Result, anyhow};
 use sandgate_host::{Alone, Answer, Call, Deed, Done, Engine, MessageDocument, News, Time, Verdict};
@@ -12,19 +11,22 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::input::{self, Line};
-use super::{EXIT_FAILED, EXIT_REFUSED, Loaded, Run, watch};
+use super::watch::Watched;
+use super::{EXIT_FAILED, EXIT_REFUSED, Loaded, Run};
 use crate::EXIT_UNUSABLE;
 use crate::born::stop_signal;
 
 /// Plays until the input or the time is over, and gives the exit status.
-pub async fn play(run: &Run, engine: Engine, loaded: Loaded) -> Result<u8, (u8, Error)> {
+pub async fn play(
+    run: &Run,
+    engine: Engine,
+    loaded: Loaded,
+    watched: Option<Watched>,
+) -> Result<u8, (u8, Error)> {
     let failed = |error| (1, error);
     let stop = stop_signal().map_err(failed)?;
     let lines = input::lines(io::stdin()).context("no thread to read the input with").map_err(failed)?;
-    let mut changes = run.watch.then(|| {
-        let files = [Some(run.module.as_path()), run.configuration_file()];
-        watch::changes(files.into_iter().flatten().map(Path::to_owned).collect())
-    });
+    let mut changes = watched.map(Watched::changes);
     let time = run.time;
     let over = async {
         match time {
