@@ -19,6 +19,8 @@ use crate::limits::{Exceeded, Limits};
 use crate::sandbox::Guest;
 use crate::verdict::Places;
 
+/// A page of linear memory, in bytes.
+const PAGE: u64 = 64 << 10;
 /// The first bytes of every WebAssembly binary.
 const MAGIC: &[u8] = b"\0asm";
 /// Bytes 4 to 8 of a core module, and of a component.
@@ -68,8 +70,8 @@ pub enum LoadError {
     },
     /// The file is a core module.
     #[error(
-        "{} is a core WebAssembly module, not a component; build it for wasm32-wasip2, or wrap it with \
-         `wasm-tools component new`",
+        "{} is a core WebAssembly module, not a component; build it for wasm32-wasip2, or make one of it with \
+         `wasm-host componentize`",
         path.display()
     )]
     CoreModule {
@@ -191,7 +193,11 @@ impl Module {
         let required = self.instances.instance_pre().component().resources_required();
         Requirements {
             memories: required.as_ref().map_or(0, |required| required.num_memories),
-            largest_memory: required.as_ref().and_then(|required| required.max_initial_memory_size),
+            // Wasmtime tells pages.
+            largest_memory: required
+                .as_ref()
+                .and_then(|required| required.max_initial_memory_size)
+                .map(|pages| pages.saturating_mul(PAGE)),
             tables: required.as_ref().map_or(0, |required| required.num_tables),
             largest_table: required.as_ref().and_then(|required| required.max_initial_table_size),
             beyond_pool: self.origin.beyond_pool.clone(),

@@ -28,6 +28,8 @@ fn a_module_is_told_with_its_world_its_imports_and_its_tools() {
     assert_eq!(access(&found, "sandgate:gateway/timers@").as_deref(), Some("given"));
     assert_eq!(access(&found, "sandgate:gateway/segments@"), None);
     assert!(found["memories"][0]["initial"].as_u64().unwrap() > 0);
+    // In bytes, not in pages: Rust's stack alone is a mebibyte.
+    assert!(found["loading"]["loads"]["largest_memory"].as_u64().unwrap() > 1 << 20, "{}", found["loading"]);
     let producers = found["producers"].as_array().unwrap();
     assert!(producers.iter().any(|producer| producer["role"] == "language" && producer["name"] == "Rust"));
     assert_eq!(found["loading"]["loads"]["memories"], 1);
