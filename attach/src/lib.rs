@@ -13,6 +13,7 @@ mod farewell;
 mod launcher;
 mod link;
 mod port;
+mod reunion;
 mod transport;
 
 pub use arguments::{LoaderType, ModuleArguments, ModuleArgumentsError};
@@ -21,4 +22,5 @@ pub use farewell::{FAREWELL, LOOK, has_last_words};
 pub use launcher::{Launcher, LauncherError};
 pub use link::{Figures, LinkEvent, LinkServer, Linked, Seat, left_over, refuse};
 pub use port::{Incoming, Port};
+pub use reunion::{REUNION, Reunion};
 pub use transport::{PairTransport, Transport, TransportError};

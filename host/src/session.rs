@@ -6,7 +6,9 @@ mod attachment;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandgate_attach::{Burst, LinkEvent, LinkServer, Seat, Transport, TransportError, left_over, refuse};
+use sandgate_attach::{
+    Burst, LinkEvent, LinkServer, Reunion, Seat, Transport, TransportError, left_over, refuse,
+};
 use sandgate_wire::channel::{Peer, SendError};
 use sandgate_wire::link::{Parcel, State};
 use sandgate_wire::{Channel, Control, Create, DecodeError, Reply, Status};
@@ -19,7 +21,7 @@ use crate::naming::Naming;
 use crate::residents::Residents;
 use crate::tenant::Tenant;
 use crate::verdict::{Archive, Reporter};
-use attachment::{Attachment, News, Phase, close_lane, news, settle};
+use attachment::{Attachment, News, Phase, close_lane, news, reunite, settle};
 
 /// How long an instance may take to end beyond the deadline of the call that is going on.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
@@ -33,6 +35,7 @@ pub struct Session {
     control: Arc<dyn Channel>,
     peer: watch::Receiver<Peer>,
     attached: Option<Attachment>,
+    reunion: Reunion,
     /// Present when the host offers its link.
     seat: Option<Seat>,
     /// What earlier instances have published and no gateway has settled yet.
@@ -114,6 +117,7 @@ impl Session {
             peer: control.peer(),
             control,
             attached: None,
+            reunion: Reunion::default(),
             seat: surroundings.link.as_ref().map(LinkServer::register),
             leftovers: Vec::new(),
             residents: surroundings.residents.clone(),
@@ -311,6 +315,7 @@ impl Session {
             News::Created(Ok(())) => {
                 let mut start_waits = false;
                 if let Some(attached) = &mut self.attached {
+                    reunite(&mut self.reunion, attached.channel.as_deref()).await;
                     attached.phase = Phase::Created;
                     start_waits = attached.start_waits;
                     tracing::info!(module, channel = attached.create.uri, "created");
@@ -391,6 +396,7 @@ impl Session {
         }
         if let Some(channel) = channel {
             settle(&*channel).await;
+            self.reunion.part(&*channel);
             self.tenant.flow().dropped.add_all(channel.statistics().waiting);
             self.close(&*channel).await;
         }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -144,6 +145,20 @@ async fn every_attach_gets_its_own_instance() {
         gateway.attach(arguments).await;
         assert_eq!(gateway.receive().await.property("created"), Some(arguments));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_on_the_closed_channel_gets_its_reply_once_it_is_on_the_new_one() {
+    let mut gateway = Gateway::with("echo").await;
+    gateway.attach("null").await;
+    let looks = gateway.is_late(2);
+    gateway.attach("null").await;
+    assert_eq!(looks.load(Relaxed), 0, "it was waited for");
+    gateway.assert_echo("it has come").await;
+    // One that does not come is not waited for long.
+    let looks = gateway.is_late(u32::MAX);
+    gateway.attach("null").await;
+    assert!(looks.load(Relaxed) < u32::MAX);
 }
 
 #[tokio::test(flavor = "multi_thread")]

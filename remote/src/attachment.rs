@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sandgate_attach::{FAREWELL, Incoming, LOOK, Linked, Port, has_last_words, left_over};
+use sandgate_attach::{FAREWELL, Incoming, LOOK, Linked, Port, Reunion, has_last_words, left_over};
 use sandgate_wire::link::{Lanes, Parcel, State, Window};
 use sandgate_wire::{Channel, Create, DecodeError, Message};
 use tokio::sync::watch;
@@ -208,16 +208,17 @@ impl Attachment {
 
     /// Drops the instance and frees the way of its messages. What was published gets its time to leave; what is left of
     /// it on a lane waits for the next gateway.
-    pub(crate) fn release(self, detail: &str, leftovers: &mut Vec<Parcel>) {
+    pub(crate) fn release(self, detail: &str, leftovers: &mut Vec<Parcel>, reunion: &mut Reunion) {
         let Self { instance, outlet, channel, link, ledger, .. } = self;
         drop(instance);
         outlet.end();
         if let Some(link) = link {
-            while_bounded(|| link.is_awaited());
+            while_bounded(FAREWELL, || link.is_awaited());
             leftovers.extend(left_over(link.close(detail)));
         }
         if let Some(channel) = channel {
             settle(&*channel);
+            reunion.part(&*channel);
             close_message_channel(&channel, &ledger);
         }
     }
@@ -241,12 +242,12 @@ fn close_message_channel(channel: &Arc<dyn Channel>, ledger: &Ledger) {
 
 /// Waits until everything has left for a peer that is there, for a bounded time.
 pub(crate) fn settle(channel: &dyn Channel) {
-    while_bounded(|| has_last_words(channel));
+    while_bounded(FAREWELL, || has_last_words(channel));
 }
 
 /// Waits while something is to be waited for, for a bounded time: a gateway that does not read keeps nobody here.
-fn while_bounded(waits: impl Fn() -> bool) {
-    let end = Instant::now() + FAREWELL;
+pub(crate) fn while_bounded(longest: Duration, waits: impl Fn() -> bool) {
+    let end = Instant::now() + longest;
     while waits() && Instant::now() < end {
         sleep(LOOK);
     }

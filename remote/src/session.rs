@@ -12,14 +12,16 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sandgate_attach::{Burst, Incoming, LinkEvent, Port, Seat, Transport, TransportError, refuse};
+use sandgate_attach::{
+    Burst, Incoming, LinkEvent, Port, REUNION, Reunion, Seat, Transport, TransportError, refuse,
+};
 use sandgate_wire::channel::{Closed, Peer, SendError};
 use sandgate_wire::link::Parcel;
 use sandgate_wire::{Channel, Control, Create, DecodeError, Reply, Status};
 use tokio::sync::watch;
 
 use crate::Ended;
-use crate::attachment::{Attachment, Gateway, Received, WINDOW, settle};
+use crate::attachment::{Attachment, Gateway, Received, WINDOW, settle, while_bounded};
 use crate::guarded::Failure;
 use crate::host_link::HostLink;
 use crate::module::ModuleClass;
@@ -54,6 +56,7 @@ pub(crate) struct Session {
     /// How often the control channel was made.
     bound: u64,
     attached: Option<Attachment>,
+    reunion: Reunion,
     /// Present when the link is offered.
     seat: Option<Seat>,
     /// What earlier instances have published and no gateway has settled yet.
@@ -94,6 +97,7 @@ impl Session {
             control,
             bound: 1,
             attached: None,
+            reunion: Reunion::default(),
             leftovers: Vec::new(),
             suspect: Suspect::default(),
             ahead: None,
@@ -194,10 +198,12 @@ impl Session {
             }
         };
         let Setup { class, ledger, .. } = &self.setup;
-        let created = Attachment::create(class, create.clone(), gateway, channel, ledger);
+        let created = Attachment::create(class, create.clone(), gateway, channel.clone(), ledger);
         self.skip_repetitions(&create);
         match created {
             Ok(attached) => {
+                while_bounded(REUNION, || self.reunion.is_due(&*channel));
+                self.reunion.end();
                 tracing::info!(module = self.label(), channel = create.uri, "created");
                 self.attached = Some(attached);
                 self.reply(Status::SUCCESS);
@@ -325,7 +331,7 @@ impl Session {
         if let Some(seat) = &self.seat {
             seat.close_account();
         }
-        attached.release(detail, &mut self.leftovers);
+        attached.release(detail, &mut self.leftovers, &mut self.reunion);
     }
 
     /// Ends the instance in good order, if there is one.

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use sandgate_wire::{Control, Create, Message, Status};
 use support::stage::Stage;
 use support::{CAPACITY, create, message};
@@ -111,6 +113,24 @@ fn a_create_with_other_arguments_replaces_the_instance() {
     stage.control(&Control::Start);
     stage.assert_echo("two");
     assert_eq!(stage.journal.take(), ["create 1", "destroy", "drop", "create 2", "start", "receive two"]);
+}
+
+#[test]
+fn a_gateway_on_the_closed_channel_gets_its_reply_once_it_is_on_the_new_one() {
+    let mut stage = Stage::new();
+    let looks = stage.is_late(2);
+    stage.create("null");
+    assert_eq!((stage.replies(), looks.load(Relaxed)), (vec![Status::SUCCESS], 2), "nobody was cut off");
+    stage.control(&Control::Start);
+    looks.store(0, Relaxed);
+    let looks = stage.is_late(2);
+    stage.create("null");
+    assert_eq!((stage.replies(), looks.load(Relaxed)), (vec![Status::SUCCESS], 0));
+    // One that does not come is not waited for long, nor again.
+    let looks = stage.is_late(u32::MAX);
+    stage.create("other");
+    assert_eq!(stage.replies(), [Status::SUCCESS]);
+    assert!(looks.load(Relaxed) < u32::MAX);
 }
 
 #[test]

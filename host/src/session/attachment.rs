@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandgate_attach::{FAREWELL, LOOK, Linked, Port, has_last_words};
+use sandgate_attach::{FAREWELL, LOOK, Linked, Port, REUNION, Reunion, has_last_words};
 use sandgate_wire::link::{Lanes, Parcel, Signal, State, Window};
 use sandgate_wire::{Channel, Create};
 use tokio::time::{sleep, timeout};
@@ -146,6 +146,18 @@ async fn reconnected(link: &mut Option<Linked>) {
     if connected.changed().await.is_err() {
         pending::<()>().await;
     }
+}
+
+/// Waits until a gateway that was cut off is on the new channel, for a bounded time.
+pub(super) async fn reunite(reunion: &mut Reunion, channel: Option<&dyn Channel>) {
+    let Some(channel) = channel else { return };
+    let met = async {
+        while reunion.is_due(channel) {
+            sleep(LOOK).await;
+        }
+    };
+    let _ = timeout(REUNION, met).await;
+    reunion.end();
 }
 
 /// Waits until everything has left for a peer that is there, for a bounded time.

@@ -4,7 +4,8 @@
 #![allow(dead_code)] // Each test program uses its part.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use sandgate_host::{
     Call, Code, End, Engine, FaultKind, Limits, LinkServer, Memory, Module, Reporter, Residents, Session,
     Setup, Surroundings, Transport, TransportError, Verdict, VerdictMessage,
 };
+use sandgate_wire::channel::LateChannel;
 use sandgate_wire::link::Window;
 use sandgate_wire::{Channel, Control, Create, MemoryChannel, Message, Status};
 use tokio::sync::{mpsc, oneshot};
@@ -47,7 +49,11 @@ pub fn engine() -> &'static Engine {
 struct MemoryTransport {
     controls: mpsc::UnboundedSender<Arc<dyn Channel>>,
     messages: mpsc::UnboundedSender<Arc<dyn Channel>>,
+    late: Late,
 }
+
+/// How often the next message channel is looked at before its peer is seen.
+type Late = Arc<Mutex<Option<Arc<AtomicU32>>>>;
 
 impl Transport for MemoryTransport {
     fn control(&self) -> Result<Arc<dyn Channel>, TransportError> {
@@ -60,7 +66,8 @@ impl Transport for MemoryTransport {
         let _: sandgate_wire::Address = uri.parse()?;
         let (host, gateway) = MemoryChannel::pair(CAPACITY.min(room.messages as usize));
         self.messages.send(Arc::new(gateway)).unwrap();
-        Ok(Arc::new(host))
+        let looks = self.late.lock().unwrap().take().unwrap_or_default();
+        Ok(Arc::new(LateChannel::new(host, looks)))
     }
 }
 
@@ -70,6 +77,7 @@ pub struct Gateway {
     controls: mpsc::UnboundedReceiver<Arc<dyn Channel>>,
     messages: mpsc::UnboundedReceiver<Arc<dyn Channel>>,
     pub message: Option<Arc<dyn Channel>>,
+    late: Late,
     stop: Option<oneshot::Sender<()>>,
     session: JoinHandle<End>,
 }
@@ -92,7 +100,8 @@ impl Gateway {
         let module = Module::load(engine(), &guest(guest_name), &limits).unwrap();
         let (controls, mut offered_controls) = mpsc::unbounded_channel();
         let (messages, offered_messages) = mpsc::unbounded_channel();
-        let transport = Arc::new(MemoryTransport { controls, messages });
+        let late = Late::default();
+        let transport = Arc::new(MemoryTransport { controls, messages, late: late.clone() });
         let session = {
             let setup = Setup { limits, ..Setup::new(module, guest_name) };
             let residents = exit_on_destroy.then(Residents::default);
@@ -107,6 +116,7 @@ impl Gateway {
             controls: offered_controls,
             messages: offered_messages,
             message: None,
+            late,
             stop: Some(stop),
             session,
         }
@@ -130,6 +140,14 @@ impl Gateway {
             Control::Reply(reply) => reply.status,
             other => panic!("a host sends Replies only, not {other:?}"),
         }
+    }
+
+    /// Sees to it that the gateway is seen on the next message channel only at the look behind so many. The
+    /// count goes down to zero.
+    pub fn is_late(&self, looks: u32) -> Arc<AtomicU32> {
+        let looks = Arc::new(AtomicU32::new(looks));
+        *self.late.lock().unwrap() = Some(looks.clone());
+        looks
     }
 
     /// The message channel that the session has opened last.

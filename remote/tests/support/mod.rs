@@ -7,6 +7,7 @@ pub mod linked;
 pub mod stage;
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandgate_remote::{Broker, GatewayModule, Instance, ModuleClass, ModuleError, Transport, TransportError};
+use sandgate_wire::channel::LateChannel;
 use sandgate_wire::link::Window;
 use sandgate_wire::{Address, Channel, Control, Create, MemoryChannel, Message};
 
@@ -113,6 +115,8 @@ struct Memory(Arc<Mutex<Ends>>);
 struct Ends {
     controls: VecDeque<Arc<dyn Channel>>,
     messages: VecDeque<Arc<dyn Channel>>,
+    /// How often the next message channel is looked at before its peer is seen.
+    looks: Option<Arc<AtomicU32>>,
 }
 
 impl Transport for Memory {
@@ -125,8 +129,9 @@ impl Transport for Memory {
     fn message(&self, uri: &str, _room: Window) -> Result<Arc<dyn Channel>, TransportError> {
         let _: Address = uri.parse()?;
         let (near, far) = MemoryChannel::pair(CAPACITY);
-        self.0.lock().unwrap().messages.push_back(Arc::new(far));
-        Ok(Arc::new(near))
+        let mut ends = self.0.lock().unwrap();
+        ends.messages.push_back(Arc::new(far));
+        Ok(Arc::new(LateChannel::new(near, ends.looks.take().unwrap_or_default())))
     }
 }
 

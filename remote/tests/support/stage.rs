@@ -1,6 +1,7 @@
 //! A gateway that is played step by step, with a module that works by hand.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use bytes::Bytes;
 use sandgate_remote::{ModuleClass, ModuleConfiguration, ProxyGateway, Work, Worker};
@@ -72,6 +73,14 @@ impl Stage {
     pub fn create(&mut self, arguments: &str) {
         self.control(&create(arguments));
         self.take_message_channel();
+    }
+
+    /// Sees to it that the gateway is seen on the next message channel only at the look behind so many. The count goes
+    /// down to zero.
+    pub fn is_late(&self, looks: u32) -> Arc<AtomicU32> {
+        let looks = Arc::new(AtomicU32::new(looks));
+        self.memory.0.lock().unwrap().looks = Some(looks.clone());
+        looks
     }
 
     /// Takes the message channel that was opened last.

@@ -1,6 +1,7 @@
 //! How frames travel between two processes, and the twin within one process for tests.
 
 mod endpoint;
+mod late;
 mod memory;
 mod pair;
 mod presence;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use late::LateChannel;
 pub use memory::MemoryChannel;
 pub use pair::{PairChannel, PairError, PairOptions};
 
