@@ -4,6 +4,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use sandgate_host::COMPILE_COMMAND;
 
 use crate::commands::author::{Bindings, Componentize};
+use crate::commands::compile::Compile;
 use crate::commands::compile_in_child::CompileInChild;
 use crate::commands::completions::Completions;
 use crate::commands::inspect::Inspect;
@@ -54,6 +55,8 @@ pub enum Command {
     Bindings(Bindings),
     /// Makes a component of the core module that a compiler left behind
     Componentize(Componentize),
+    /// Compiles a module ahead of time, for hosts that are not to compile
+    Compile(Compile),
     /// Shows every limit that -W can set, with its default and its range
     #[command(after_help = "Example:\n  wasm-host limits")]
     Limits,

@@ -6,7 +6,6 @@
 //! compiled before and is missing from the cache.
 
 use std::fs::{self, File};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -22,7 +21,7 @@ use tempfile::TempDir;
 use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig};
 
-use crate::engine::{Settings, config};
+use crate::engine::{Settings, config, identity};
 use crate::limits::{Exceeded, Limits};
 use crate::module::hexadecimal;
 
@@ -127,10 +126,8 @@ impl Compiler {
     /// A file that is there when the component has been compiled with this engine before. Wasmtime's own name
     /// for the code cannot be known.
     fn marker(&self, engine: &wasmtime::Engine, binary: &[u8]) -> PathBuf {
-        let mut hasher = Sha256Hasher(Sha256::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        hasher.0.update(binary);
-        self.directory.join("compiled").join(hexadecimal(&hasher.0.finalize()))
+        let digest = Sha256::new().chain_update(identity(engine)).chain_update(binary).finalize();
+        self.directory.join("compiled").join(hexadecimal(&digest))
     }
 
     fn run(&self, settings: Settings, binary: &[u8], limits: &Limits) -> Result<(), CompileError> {
@@ -228,19 +225,6 @@ pub fn compile_into_cache(
     Component::from_binary(&wasmtime::Engine::new(&config)?, &binary).map(drop)
 }
 
-struct Sha256Hasher(Sha256);
-
-impl Hasher for Sha256Hasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// Nobody asks for it.
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,16 +232,11 @@ mod tests {
 
     #[test]
     fn code_from_a_child_is_what_the_engine_takes() {
-        let hash = |engine: &wasmtime::Engine| {
-            let mut hasher = Sha256Hasher(Sha256::new());
-            engine.precompile_compatibility_hash().hash(&mut hasher);
-            hexadecimal(&hasher.0.finalize())
-        };
         let engine = Engine::new(&Code::NotCached).unwrap();
         for settings in [Settings { fuel: false, stack: 512 << 10 }, Settings { fuel: true, stack: 1 << 20 }]
         {
             let childs = wasmtime::Engine::new(&config(settings)).unwrap();
-            assert_eq!(hash(&engine.wasmtime(settings).unwrap()), hash(&childs));
+            assert_eq!(identity(&engine.wasmtime(settings).unwrap()), identity(&childs));
         }
     }
 

@@ -1,10 +1,12 @@
 //! Wasmtime as Sandgate uses it: the pooling allocator, epochs for deadlines, compiled code in a cache.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::component::Component;
 use wasmtime::{
@@ -14,6 +16,8 @@ use wasmtime::{
 
 use crate::compile::{CompileError, Compiler};
 use crate::limits::Limits;
+use crate::module::hexadecimal;
+use crate::precompiled::{Precompiled, load};
 use crate::workers::{TICK, Workers};
 
 /// Frames that are kept of a guest's stack, the innermost: a panic of Rust takes up to a dozen.
@@ -41,6 +45,8 @@ struct Shared {
     cache: Option<Cache>,
     /// None: this process compiles.
     compiler: Option<Compiler>,
+    /// Where code is looked for first.
+    precompiled: Precompiled,
     /// One engine for each setting that code is compiled for, and each way to allocate, made when it is first needed.
     engines: Mutex<BTreeMap<(Settings, Allocation), wasmtime::Engine>>,
     ticking: Arc<RwLock<Vec<EngineWeak>>>,
@@ -118,22 +124,26 @@ impl Engine {
     /// # Errors
     /// The cache directory cannot be used, the machine is unsupported, no threads are to be had.
     pub fn new(code: &Code) -> Result<Self, EngineError> {
-        Self::make(cache(code)?, None)
+        Self::make(cache(code)?, None, Precompiled::default())
     }
 
     /// Likewise; components are compiled by another process, for which `program` is started with the
-    /// command [`crate::COMPILE_COMMAND`].
+    /// command [`crate::COMPILE_COMMAND`], but for those whose code is there ahead of time.
     ///
     /// # Errors
     /// As [`Engine::new`], or there is no place for the code that the other process makes.
-    pub fn with_compiler(code: &Code, program: PathBuf) -> Result<Self, EngineError> {
+    pub fn with_compiler(
+        code: &Code,
+        program: PathBuf,
+        precompiled: Precompiled,
+    ) -> Result<Self, EngineError> {
         let kept_in = cache(code)?.map(|cache| cache.directory().clone());
         let compiler = Compiler::new(program, kept_in).map_err(|error| EngineError::Cache {
             directory: std::env::temp_dir().display().to_string(),
             reason: error.to_string(),
         })?;
         let cache = compiler.cache().map_err(EngineError::Unsupported)?;
-        Self::make(Some(cache), Some(compiler))
+        Self::make(Some(cache), Some(compiler), precompiled)
     }
 
     /// As [`Engine::new`], with [`Workers::without_threads`]: guests are called by whoever runs these.
@@ -145,7 +155,11 @@ impl Engine {
         Ok(Self { shared: Arc::new(shared), workers: Workers::without_threads() })
     }
 
-    fn make(cache: Option<Cache>, compiler: Option<Compiler>) -> Result<Self, EngineError> {
+    fn make(
+        cache: Option<Cache>,
+        compiler: Option<Compiler>,
+        precompiled: Precompiled,
+    ) -> Result<Self, EngineError> {
         let ticking = Arc::new(RwLock::new(Vec::<EngineWeak>::new()));
         let ticked = ticking.clone();
         let workers = Workers::start(move || {
@@ -155,7 +169,7 @@ impl Engine {
                 }
             }
         })?;
-        let shared = Shared { cache, compiler, engines: Mutex::default(), ticking };
+        let shared = Shared { cache, compiler, precompiled, engines: Mutex::default(), ticking };
         let engine = Self { shared: Arc::new(shared), workers };
         // A machine that cannot run it says so now, not at the first module.
         engine.wasmtime(Settings::of(&Limits::default())).map_err(EngineError::Unsupported)?;
@@ -189,41 +203,45 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Compiles a component, or takes its code from the cache. One that the pool has no place for is to be allocated
+    /// Compiles a component, or takes its code from where it is ahead of time, or from the cache. One that the pool has no place for is to be allocated
     /// on demand, unless what Wasmtime says of it is that it is over a limit.
     pub(crate) fn compile(
         &self,
         binary: &[u8],
+        digest: &str,
         limits: &Limits,
         is_over_a_limit: impl Fn(&str) -> bool,
     ) -> Result<Compiled, CompileError> {
         let settings = Settings::of(limits);
         let broken = |error: wasmtime::Error| CompileError::Component(format!("{error:#}"));
         let engine = self.wasmtime(settings).map_err(broken)?;
+        if let Some(code) = self.shared.precompiled.find(&engine, digest) {
+            return self.place(settings, |engine| load(engine, &code), is_over_a_limit);
+        }
+        let compile = |engine: &wasmtime::Engine| Component::from_binary(engine, binary);
         let Some(compiler) = &self.shared.compiler else {
-            return self.place(&engine, settings, binary, is_over_a_limit);
+            return self.place(settings, compile, is_over_a_limit);
         };
         let _turn = compiler.take_turn();
         compiler.fill(&engine, settings, binary, limits)?;
-        let component = self.place(&engine, settings, binary, is_over_a_limit);
+        let component = self.place(settings, compile, is_over_a_limit);
         compiler.forget();
         component
     }
 
     fn place(
         &self,
-        pooled: &wasmtime::Engine,
         settings: Settings,
-        binary: &[u8],
+        component_on: impl Fn(&wasmtime::Engine) -> wasmtime::Result<Component>,
         is_over_a_limit: impl Fn(&str) -> bool,
     ) -> Result<Compiled, CompileError> {
-        let error = match Component::from_binary(pooled, binary) {
+        let error = match self.wasmtime(settings).and_then(|engine| component_on(&engine)) {
             Ok(component) => return Ok(Compiled { component, beyond_pool: None }),
             Err(error) => error,
         };
         let reason = format!("{error:#}");
-        let on_demand = || Component::from_binary(&self.allocating(settings, Allocation::OnDemand)?, binary);
-        match on_demand() {
+        let on_demand = self.allocating(settings, Allocation::OnDemand);
+        match on_demand.and_then(|engine| component_on(&engine)) {
             Ok(component) if !is_over_a_limit(&reason) => {
                 Ok(Compiled { component, beyond_pool: Some(reason) })
             }
@@ -235,6 +253,26 @@ impl Engine {
     pub(crate) fn epochs(duration: std::time::Duration) -> u64 {
         let ticks = duration.as_nanos().div_ceil(TICK.as_nanos());
         u64::try_from(ticks).unwrap_or(u64::MAX / 2).clamp(1, u64::MAX / 2)
+    }
+}
+
+/// What stands for all that code depends on: Wasmtime's version, the processor, the settings.
+pub(crate) fn identity(engine: &wasmtime::Engine) -> String {
+    let mut hasher = Sha256Hasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hexadecimal(&hasher.0.finalize())
+}
+
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Nobody asks for it.
+    fn finish(&self) -> u64 {
+        0
     }
 }
 

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Some(Command::Replay(arguments)) => commands::replay::run(&arguments),
         Some(Command::Bindings(arguments)) => commands::author::bindings(&arguments),
         Some(Command::Componentize(arguments)) => commands::author::componentize(&arguments),
+        Some(Command::Compile(arguments)) => commands::compile::run(&arguments),
         Some(Command::Limits) => commands::limits::run(),
         Some(Command::Completions(arguments)) => commands::completions::run(&arguments),
         Some(Command::Man(arguments)) => commands::man::run(&arguments),

@@ -16,6 +16,7 @@ use crate::engine::{Compiled, Engine};
 use crate::imports;
 use crate::inspection::Requirements;
 use crate::limits::{Exceeded, Limits};
+use crate::precompiled;
 use crate::sandbox::Guest;
 use crate::verdict::Places;
 
@@ -78,6 +79,16 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is native code.
+    #[error(
+        "{} is code, not a component: give the component that it was compiled from, and with --precompiled the folder \
+         of its code",
+        path.display()
+    )]
+    Code {
+        /// The file.
+        path: PathBuf,
+    },
     /// The component does not export what a module must.
     #[error(
         "{} is a component of another world than sandgate:gateway/gateway-module@0.1.0: it lacks the export {missing}",
@@ -130,10 +141,13 @@ impl Module {
             Some(version) if binary.starts_with(MAGIC) && version == CORE_MODULE => {
                 return Err(LoadError::CoreModule { path });
             }
+            _ if binary.starts_with(precompiled::MAGIC) => return Err(LoadError::Code { path }),
             _ => return Err(LoadError::NotWasm { path }),
         }
+        let digest = hexadecimal(&Sha256::digest(&binary));
         let is_over_a_limit = |reason: &str| over_a_countable_limit(reason, limits).is_some();
-        let Compiled { component, beyond_pool } = match engine.compile(&binary, limits, is_over_a_limit) {
+        let compiled = engine.compile(&binary, &digest, limits, is_over_a_limit);
+        let Compiled { component, beyond_pool } = match compiled {
             Ok(compiled) => compiled,
             Err(error) => return Err(not_compiled(path, error, limits)),
         };
@@ -149,7 +163,6 @@ impl Module {
                 "{module} does not fit into the pool: each instance is allocated on demand, which is slower; {reason}"
             );
         }
-        let digest = hexadecimal(&Sha256::digest(&binary));
         let origin = Arc::new(Origin { path: path.clone(), size: binary.len() as u64, digest, beyond_pool });
         Self::link(engine, &component, origin)
             .map_err(|error| LoadError::Link { path, reason: format!("{error:#}") })

@@ -1,6 +1,7 @@
 //! What `wasm-host` does besides serving, and the options that its commands share.
 
 pub mod author;
+pub mod compile;
 pub mod compile_in_child;
 pub mod completions;
 pub mod inspect;
@@ -15,9 +16,9 @@ pub mod test;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use sandgate_host::{Code, Engine, LimitError, Limits};
+use sandgate_host::{Code, Engine, LimitError, Limits, Precompiled};
 
 /// This program, also when its file has been replaced since.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -38,6 +39,11 @@ pub struct SandboxOptions {
     /// Compile at every start
     #[arg(long)]
     no_cache: bool,
+
+    /// Take code that `wasm-host compile` wrote from this folder, where it is there. It is native code: this process
+    /// must not be able to write there, nor in a folder above
+    #[arg(long, value_name = "DIR")]
+    precompiled: Option<PathBuf>,
 }
 
 fn checked(pair: &str) -> Result<String, LimitError> {
@@ -58,14 +64,21 @@ impl SandboxOptions {
     /// The engine, with its cache.
     pub fn engine(&self) -> Result<Engine> {
         match self.no_cache {
-            true => Ok(Engine::with_compiler(&Code::NotCached, OWN_PROGRAM.into())?),
-            false => Self::engine_in(self.cache_dir.as_deref()),
+            true => self.engine_with(&Code::NotCached),
+            false => self.engine_in(self.cache_dir.as_deref()),
         }
     }
 
     /// The engine, with its cache in this directory, or the user's.
-    pub fn engine_in(directory: Option<&Path>) -> Result<Engine> {
-        let code = directory.map_or(Code::UserCache, |directory| Code::Directory(directory.to_owned()));
-        Ok(Engine::with_compiler(&code, OWN_PROGRAM.into())?)
+    pub fn engine_in(&self, directory: Option<&Path>) -> Result<Engine> {
+        self.engine_with(
+            &directory.map_or(Code::UserCache, |directory| Code::Directory(directory.to_owned())),
+        )
+    }
+
+    fn engine_with(&self, code: &Code) -> Result<Engine> {
+        let precompiled = self.precompiled.as_deref().map(Precompiled::open).transpose();
+        let precompiled = precompiled.context("--precompiled cannot be used")?.unwrap_or_default();
+        Ok(Engine::with_compiler(code, OWN_PROGRAM.into(), precompiled)?)
     }
 }

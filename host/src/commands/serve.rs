@@ -104,7 +104,7 @@ impl Serve {
             return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone() });
         };
         let config = HostConfig::load(file)?;
-        let engine = SandboxOptions::engine_in(config.cache_directory.as_deref())?;
+        let engine = self.sandbox.engine_in(config.cache_directory.as_deref())?;
         let (workers, verdict_directory) = (engine.workers().clone(), config.verdict_directory.clone());
         let work = Work::Modules(Loading::begin(engine, file, config));
         Ok(Loaded { work, workers, verdict_directory })

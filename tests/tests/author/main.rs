@@ -8,6 +8,7 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
+mod ahead_of_time;
 mod compiled;
 mod inspecting;
 mod manual;

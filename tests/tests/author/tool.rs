@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use sandgate_tests::programs::{command, program};
 use sandgate_tests::scratch::Scratch;
@@ -16,8 +16,12 @@ pub struct Answer {
 
 /// Calls the program with these arguments and this input.
 pub fn wasm_host(scratch: &Scratch, arguments: &[impl AsRef<OsStr>], input: &str) -> Answer {
-    let mut command = command(scratch, program("wasm-host"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    answer_of(command(scratch, program("wasm-host")).args(arguments), input)
+}
+
+/// What a command answers to this input.
+pub fn answer_of(command: &mut Command, input: &str) -> Answer {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // One that ends early closes its input.

@@ -116,6 +116,14 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("wasm-host inspect annotate.wasm", "author/inspecting.rs"),
     (
+        "wasm-host compile annotate.wasm -o /usr/lib/modules/annotate.cwasm",
+        "author/ahead_of_time.rs, with another module and folder",
+    ),
+    (
+        "wasm-host --control /tmp/annotate.control --precompiled /usr/lib/modules annotate.wasm",
+        "author/ahead_of_time.rs, without a gateway",
+    ),
+    (
         "wasm-host test annotate.wasm guest-modules/cases/annotate",
         "author/testing.rs, for each of the three examples",
     ),
