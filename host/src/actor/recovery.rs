@@ -276,7 +276,7 @@ fn submit(
     let (module, archive) = (blueprint.label.clone(), blueprint.archive.clone());
     let then = move |verdict: Verdict| {
         tracing::error!(module = &*module, "{}", verdict.summary);
-        archive.iter().for_each(|archive| archive.keep(&verdict));
+        archive.iter().for_each(|archive| drop(archive.keep(&verdict)));
         then(&verdict);
     };
     if !blueprint.reporter.submit(*fault.post_mortem, blueprint.module.clone(), context, then) {

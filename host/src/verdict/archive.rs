@@ -29,18 +29,21 @@ impl Archive {
         Ok(Self { directory: directory.into(), complaints: Arc::default() })
     }
 
-    /// Keeps a verdict as `TIME-MODULE.verdict.json`. What cannot be written is told once a second.
-    pub(crate) fn keep(&self, verdict: &Verdict) {
-        if let Err(error) = self.write(verdict) {
-            let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = complaints.note() {
-                let directory = self.directory.display();
-                tracing::warn!(%directory, %error, count, "verdicts cannot be kept");
-            }
+    /// Keeps a verdict as `TIME-MODULE.verdict.json`, and gives that file. What cannot be written is told to the log,
+    /// once a second.
+    pub fn keep(&self, verdict: &Verdict) -> Option<PathBuf> {
+        self.write(verdict).inspect_err(|error| self.complain(error)).ok()
+    }
+
+    fn complain(&self, error: &io::Error) {
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = complaints.note() {
+            let directory = self.directory.display();
+            tracing::warn!(%directory, %error, count, "verdicts cannot be kept");
         }
     }
 
-    fn write(&self, verdict: &Verdict) -> io::Result<()> {
+    fn write(&self, verdict: &Verdict) -> io::Result<PathBuf> {
         // A module's name comes from a person or a file's name; it must not lead elsewhere.
         let plain = |character: char| if character.is_alphanumeric() { character } else { '-' };
         let module: String = verdict.module.chars().take(64).map(plain).collect();
@@ -49,12 +52,13 @@ impl Archive {
         let mut file = fs::File::create(&unfinished)?;
         let written = file.write_all(verdict.to_json().as_bytes());
         let finished = self.directory.join(format!("{time}-{module}{ENDING}"));
-        if let Err(error) = written.and_then(|()| fs::rename(&unfinished, finished)) {
+        if let Err(error) = written.and_then(|()| fs::rename(&unfinished, &finished)) {
             // On a full disk there is nothing else to be done about it.
             let _ = fs::remove_file(&unfinished);
             return Err(error);
         }
-        self.remove_oldest()
+        self.remove_oldest()?;
+        Ok(finished)
     }
 
     fn remove_oldest(&self) -> io::Result<()> {

@@ -150,6 +150,8 @@ fn a_changed_file_becomes_the_next_instance() {
     assert!(answer(&mut running).contains("annotated-by"));
     put("modules/echo");
     until_some("the next instance", || (!answer(&mut running).contains("annotated-by")).then_some(()));
+    // A line that is no message is told, and another may follow.
+    running.send("{\"txt\": 1}");
     // What cannot be used leaves the old one running.
     scratch.write("module.wasm", "no module");
     assert!(!answer(&mut running).contains("annotated-by"));
@@ -157,4 +159,18 @@ fn a_changed_file_becomes_the_next_instance() {
     until_some("the third instance", || answer(&mut running).contains("annotated-by").then_some(()));
     kill_process(Pid::from_child(&running.child), Signal::TERM).unwrap();
     assert_eq!(running.status(), 0);
+}
+
+#[test]
+fn a_failure_is_kept_to_be_tried_again() {
+    let scratch = Scratch::new();
+    let (module, folder) = (guest("fixtures/trap_receive"), scratch.file("verdicts"));
+    let run = ["run", &module, "--verdicts", folder.to_str().unwrap()];
+    let failed = wasm_host(&scratch, &run, "{\"text\": \"x\"}\n").ended_with(2);
+    let line = failed.err.lines().find_map(|line| line.trim().strip_prefix("to try it again: ")).unwrap();
+    let command: Vec<&str> = line.split(' ').collect();
+    assert_eq!(command[0], "wasm-host");
+    // The same failure again.
+    wasm_host(&scratch, &command[1..], "").ended_with(0);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }

@@ -18,31 +18,45 @@ pub struct Line {
     pub message: Result<MessageDocument, String>,
 }
 
-/// Reads lines on a thread of its own, which may wait for ever. The end of the lines is that of the input.
-pub fn lines(input: impl Read + Send + 'static) -> io::Result<mpsc::Receiver<Line>> {
+/// Reads lines on a thread of its own, which may wait for ever. The end of the lines is that of the input, or the first
+/// that is no message unless these are to be passed over.
+pub fn lines(input: impl Read + Send + 'static, goes_on: bool) -> io::Result<mpsc::Receiver<Line>> {
     let (tell, lines) = mpsc::channel(WAITING);
-    thread::Builder::new().name("input".into()).spawn(move || read(input, &tell))?;
+    thread::Builder::new().name("input".into()).spawn(move || read(input, goes_on, &tell))?;
     Ok(lines)
 }
 
-fn read(input: impl Read, tell: &mpsc::Sender<Line>) {
+fn read(input: impl Read, goes_on: bool, tell: &mpsc::Sender<Line>) {
     let mut input = io::BufReader::new(input);
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
         let message = match (&mut input).take(LINE_MAX).read_until(b'\n', &mut line) {
             Ok(0) => return,
-            Ok(read) if read as u64 == LINE_MAX => Err(format!("it has more than {LINE_MAX} bytes")),
+            Ok(read) if read as u64 == LINE_MAX => {
+                Err(Bad::End(format!("it has more than {LINE_MAX} bytes")))
+            }
             Ok(_) if line.trim_ascii().is_empty() => continue,
-            Ok(_) => message(&line),
-            Err(error) => Err(format!("it cannot be read: {error}")),
+            Ok(_) => message(&line).map_err(Bad::Line),
+            Err(error) => Err(Bad::End(format!("it cannot be read: {error}"))),
         };
-        let is_last = message.is_err();
+        let is_last = match &message {
+            Ok(_) => false,
+            Err(Bad::Line(_)) => !goes_on,
+            Err(Bad::End(_)) => true,
+        };
+        let message = message.map_err(|(Bad::Line(reason) | Bad::End(reason))| reason);
         // Nobody listens any more.
         if tell.blocking_send(Line { number, message }).is_err() || is_last {
             return;
         }
     }
+}
+
+/// Why there is no message, by what can follow.
+enum Bad {
+    Line(String),
+    End(String),
 }
 
 fn message(line: &[u8]) -> Result<MessageDocument, String> {
@@ -57,7 +71,7 @@ mod tests {
     use super::*;
 
     fn read_all(input: &'static [u8]) -> Vec<(u64, Result<MessageDocument, String>)> {
-        let mut lines = lines(input).unwrap();
+        let mut lines = lines(input, false).unwrap();
         std::iter::from_fn(|| lines.blocking_recv()).map(|line| (line.number, line.message)).collect()
     }
 
@@ -77,5 +91,8 @@ mod tests {
         let reason = lines[1].1.as_ref().unwrap_err();
         assert!(reason.contains("unknown field `txt`") && reason.ends_with("at column 6"), "{reason}");
         assert!(read_all(b"\xff\n")[0].1.is_err());
+        let mut lines = super::lines(&b"{}\nx\n{}\n"[..], true).unwrap();
+        let are_messages = std::iter::from_fn(|| lines.blocking_recv()).map(|line| line.message.is_ok());
+        assert_eq!(are_messages.collect::<Vec<_>>(), [true, false, true], "or is passed over");
     }
 }

@@ -46,6 +46,10 @@ pub struct Run {
     #[arg(long)]
     watch: bool,
 
+    /// Keep the verdicts on failures in this directory, the newest 100, for `wasm-host replay`
+    #[arg(long, value_name = "DIR")]
+    verdicts: Option<PathBuf>,
+
     #[command(flatten)]
     sandbox: SandboxOptions,
 
@@ -59,6 +63,7 @@ Examples:
   wasm-host run threshold.wasm --config @threshold.json < messages.ndjson > published.ndjson
   wasm-host run sampler.wasm --config '{\"interval.ms\": 100, \"text\": \"tick\"}' --for 2s < /dev/null
   wasm-host run annotate.wasm --watch
+  wasm-host run annotate.wasm --verdicts verdicts < messages.ndjson
 
 A line of the input is a message: an object with properties, and the content as \"text\", as \"json\" (any value) or as
 \"content\" (Base64). What the module publishes comes out in the same form.

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::io::{self, Write};
 
 use anyhow::{Context, Error, Result, anyhow};
-use sandgate_host::{Alone, Answer, Call, Deed, Done, Engine, MessageDocument, News, Time, Verdict};
+use sandgate_host::{Alone, Answer, Archive, Call, Deed, Done, Engine, MessageDocument, News, Time, Verdict};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -25,7 +25,10 @@ pub async fn play(
 ) -> Result<u8, (u8, Error)> {
     let failed = |error| (1, error);
     let stop = stop_signal().map_err(failed)?;
-    let lines = input::lines(io::stdin()).context("no thread to read the input with").map_err(failed)?;
+    let archive = run.verdicts.as_deref().map(Archive::new).transpose();
+    let archive = archive.context("the directory of --verdicts cannot be made").map_err(failed)?;
+    let lines =
+        input::lines(io::stdin(), run.watch).context("no thread to read the input with").map_err(failed)?;
     let mut changes = watched.map(Watched::changes);
     let time = run.time;
     let over = async {
@@ -35,7 +38,7 @@ pub async fn play(
         }
     };
     let (mut stop, mut over) = (std::pin::pin!(stop), std::pin::pin!(over));
-    let mut player = Player::new(run, lines, &loaded);
+    let mut player = Player::new(run, lines, archive, &loaded);
     let mut loading: Option<oneshot::Receiver<Result<Loaded>>> = None;
     loop {
         let deeds = player.alone.deeds();
@@ -122,6 +125,7 @@ enum Course {
 
 struct Player<'a> {
     run: &'a Run,
+    archive: Option<Archive>,
     lines: mpsc::Receiver<Line>,
     /// The input has not ended.
     has_input: bool,
@@ -143,9 +147,10 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(run: &'a Run, lines: mpsc::Receiver<Line>, loaded: &Loaded) -> Self {
+    fn new(run: &'a Run, lines: mpsc::Receiver<Line>, archive: Option<Archive>, loaded: &Loaded) -> Self {
         Self {
             run,
+            archive,
             lines,
             has_input: true,
             alone: created(run, loaded),
@@ -200,7 +205,12 @@ impl<'a> Player<'a> {
     }
 
     fn refuse_line(&mut self, number: u64, reason: &str) {
-        self.bad_line = Some(anyhow!("line {number} of the input is no message: {reason}"));
+        let error = anyhow!("line {number} of the input is no message: {reason}");
+        if self.run.watch {
+            // Typed by hand, it is typed again.
+            return eprintln!("wasm-host: {error}");
+        }
+        self.bad_line = Some(error);
         self.course = Course::Ending;
     }
 
@@ -244,6 +254,10 @@ impl<'a> Player<'a> {
             Answer::Failed(verdict) => {
                 eprintln!("wasm-host: {place}{verdict}");
                 tell_frames(&verdict);
+                if let Some(kept) = self.archive.as_ref().and_then(|archive| archive.keep(&verdict)) {
+                    let [kept, module] = [&kept, &self.run.module].map(|path| path.display());
+                    eprintln!("    to try it again: wasm-host replay {kept} {module}");
+                }
                 self.status = EXIT_FAILED;
             }
         }
