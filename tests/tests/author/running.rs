@@ -166,7 +166,7 @@ fn a_failure_is_kept_to_be_tried_again() {
     let scratch = Scratch::new();
     let (module, folder) = (guest("fixtures/trap_receive"), scratch.file("verdicts"));
     let run = ["run", &module, "--verdicts", folder.to_str().unwrap()];
-    let failed = wasm_host(&scratch, &run, "{\"text\": \"x\"}\n").ended_with(2);
+    let failed = wasm_host(&scratch, &run, "{\"properties\": {\"trap\": \"1\"}}\n").ended_with(2);
     let line = failed.err.lines().find_map(|line| line.trim().strip_prefix("to try it again: ")).unwrap();
     let command: Vec<&str> = line.split(' ').collect();
     assert_eq!(command[0], "wasm-host");
