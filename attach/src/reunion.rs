@@ -12,26 +12,29 @@ use sandgate_wire::Channel;
 /// tenth of one.
 pub const REUNION: Duration = Duration::from_secs(1);
 
-/// Whether a gateway has been cut off.
+/// The gateway that has been cut off, if any.
 #[derive(Debug, Default)]
 pub struct Reunion {
-    cut_off: bool,
+    /// Where it was. One that is to come to another address dials that, and what it sends waits for it.
+    address: Option<String>,
 }
 
 impl Reunion {
-    /// To be called before a message channel is closed.
-    pub fn part(&mut self, channel: &dyn Channel) {
-        self.cut_off |= channel.peer().borrow().connected;
+    /// To be called before the message channel with this address is closed.
+    pub fn part(&mut self, channel: &dyn Channel, address: &str) {
+        if channel.peer().borrow().connected {
+            self.address = Some(address.to_owned());
+        }
     }
 
     /// Whether a gateway that was cut off has still to come to the channel that takes the closed one's place.
     #[must_use]
-    pub fn is_due(&self, channel: &dyn Channel) -> bool {
-        self.cut_off && !channel.peer().borrow().connected
+    pub fn is_due(&self, channel: &dyn Channel, address: &str) -> bool {
+        self.address.as_deref() == Some(address) && !channel.peer().borrow().connected
     }
 
     /// It has come, or was waited for long enough.
     pub fn end(&mut self) {
-        self.cut_off = false;
+        self.address = None;
     }
 }

@@ -315,7 +315,7 @@ impl Session {
             News::Created(Ok(())) => {
                 let mut start_waits = false;
                 if let Some(attached) = &mut self.attached {
-                    reunite(&mut self.reunion, attached.channel.as_deref()).await;
+                    reunite(&mut self.reunion, attached).await;
                     attached.phase = Phase::Created;
                     start_waits = attached.start_waits;
                     tracing::info!(module, channel = attached.create.uri, "created");
@@ -386,7 +386,7 @@ impl Session {
             seat.close_account();
         }
         self.residents.iter().for_each(Residents::leave);
-        let Attachment { channel, link, .. } = attached;
+        let Attachment { create, channel, link, .. } = attached;
         if let Some(link) = link {
             let unsettled = close_lane(link).await;
             let (before, all) = (self.leftovers.len(), unsettled.len());
@@ -396,7 +396,7 @@ impl Session {
         }
         if let Some(channel) = channel {
             settle(&*channel).await;
-            self.reunion.part(&*channel);
+            self.reunion.part(&*channel, &create.uri);
             self.tenant.flow().dropped.add_all(channel.statistics().waiting);
             self.close(&*channel).await;
         }

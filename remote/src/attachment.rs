@@ -209,7 +209,7 @@ impl Attachment {
     /// Drops the instance and frees the way of its messages. What was published gets its time to leave; what is left of
     /// it on a lane waits for the next gateway.
     pub(crate) fn release(self, detail: &str, leftovers: &mut Vec<Parcel>, reunion: &mut Reunion) {
-        let Self { instance, outlet, channel, link, ledger, .. } = self;
+        let Self { create, instance, outlet, channel, link, ledger, .. } = self;
         drop(instance);
         outlet.end();
         if let Some(link) = link {
@@ -218,7 +218,7 @@ impl Attachment {
         }
         if let Some(channel) = channel {
             settle(&*channel);
-            reunion.part(&*channel);
+            reunion.part(&*channel, &create.uri);
             close_message_channel(&channel, &ledger);
         }
     }

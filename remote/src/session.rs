@@ -202,7 +202,7 @@ impl Session {
         self.skip_repetitions(&create);
         match created {
             Ok(attached) => {
-                while_bounded(REUNION, || self.reunion.is_due(&*channel));
+                while_bounded(REUNION, || self.reunion.is_due(&*channel, &create.uri));
                 self.reunion.end();
                 tracing::info!(module = self.label(), channel = create.uri, "created");
                 self.attached = Some(attached);

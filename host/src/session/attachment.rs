@@ -149,10 +149,10 @@ async fn reconnected(link: &mut Option<Linked>) {
 }
 
 /// Waits until a gateway that was cut off is on the new channel, for a bounded time.
-pub(super) async fn reunite(reunion: &mut Reunion, channel: Option<&dyn Channel>) {
-    let Some(channel) = channel else { return };
+pub(super) async fn reunite(reunion: &mut Reunion, attached: &Attachment) {
+    let Some(channel) = attached.channel.as_deref() else { return };
     let met = async {
-        while reunion.is_due(channel) {
+        while reunion.is_due(channel, &attached.create.uri) {
             sleep(LOOK).await;
         }
     };

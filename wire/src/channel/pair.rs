@@ -15,13 +15,10 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use nng::options::transport::tcp::{KeepAlive, NoDelay};
-use nng::options::{
-    Options, ReconnectMaxTime, ReconnectMinTime, RecvBufferSize, RecvMaxSize, SendBufferSize,
-};
+use nng::options::{Options, RecvBufferSize, RecvMaxSize, SendBufferSize};
 use nng::{Aio, AioResult, Message, PipeEvent, Protocol, Socket};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -41,8 +38,6 @@ const UNLOOKED: u32 = 16;
 const RESCUED_MAX: usize = RECEIVE_BUFFER as usize + 2;
 /// Bytes that a queue may always hold, whatever the largest frame.
 const BUDGET_MIN: usize = 8 << 20;
-/// How soon a dialler tries again, and at most how long it waits between tries.
-const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
 /// Bounds of a [`PairChannel`].
 #[derive(Clone, Copy, Debug)]
@@ -155,8 +150,6 @@ impl PairChannel {
         socket.set_opt::<RecvMaxSize>(receive_max).map_err(failed)?;
         socket.set_opt::<RecvBufferSize>(RECEIVE_BUFFER).map_err(failed)?;
         socket.set_opt::<SendBufferSize>(0).map_err(failed)?;
-        socket.set_opt::<ReconnectMinTime>(Some(REDIAL.0)).map_err(failed)?;
-        socket.set_opt::<ReconnectMaxTime>(Some(REDIAL.1)).map_err(failed)?;
         if address.path().is_none() {
             socket.set_opt::<KeepAlive>(true).map_err(failed)?;
             socket.set_opt::<NoDelay>(true).map_err(failed)?;
