@@ -1,8 +1,7 @@
 //! The whole path: source, broker, proxy, V1's pair or the host link, wasm-host, component, and back to a sink; beside a
-//! bare nng pair between two processes.
+//! bare nng pair and a bare Unix domain socket between two processes.
 
 use std::collections::VecDeque;
-use std::iter;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,12 @@ use tokio::time::timeout;
 use crate::GOAL_SIZE;
 use crate::bare::Bare;
 use crate::figures::{Figures, median};
+use crate::goal::Goal;
 use crate::host::Host;
 use crate::local::{CAPACITY, End, LocalGateway, PATIENCE};
+use crate::plots::{Plot, Point};
 use crate::report::{Report, Row};
+use crate::unix::BareUnix;
 
 const TRIPS: usize = 5_000;
 /// Bytes that one throughput measurement sends at most, and messages.
@@ -27,10 +29,6 @@ const VOLUME: usize = 512 << 20;
 const MESSAGES: usize = 100_000;
 /// Both paths are warmed up with so many times fewer messages.
 const WARM_UP: usize = 10;
-/// Ratios to the bare pair, over V1's pair: throughput at least, round trip at most.
-const GOAL_THROUGHPUT: f64 = 0.85;
-const GOAL_P50: f64 = 1.15;
-
 /// What carries messages between the gateway and the host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Way {
@@ -55,44 +53,86 @@ impl Way {
     }
 }
 
+/// What one turn gave: the whole path, and the references in the same processes' time.
+struct Turn {
+    ours: Figures,
+    nng: Figures,
+    unix: Figures,
+}
+
 pub(crate) fn measure(report: &mut Report, way: Way, size: usize, rounds: u32, scale: usize) -> Result<()> {
-    let directory = tempfile::tempdir().context("no temporary directory")?;
     let message = Message::new(&[("a", "1"), ("b", "2")], vec![0; size])?;
     let trips = (TRIPS / scale).max(10);
     let messages = (MESSAGES.min(VOLUME / size) / scale).max(10);
-    let (mut ours, mut bares) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        // New processes in every round: where the system happens to put their threads decides much.
-        let bare = Bare::start(directory.path())?;
-        let path = WasmPath::start(directory.path(), way)?;
-        bare.measure(message.frame(), trips / WARM_UP, messages / WARM_UP)?;
-        path.measure(&message, trips / WARM_UP, messages / WARM_UP)?;
-        bares.push(bare.measure(message.frame(), trips, messages)?);
-        ours.push(path.measure(&message, trips, messages)?);
-        path.gateway.stop()?;
-    }
-
-    let goal = size == GOAL_SIZE && way == Way::Pair;
-    let mut add = |what: &str, unit, of: fn(&Figures) -> f64, goal: Option<(String, bool)>| {
-        let ratio = median(iter::zip(&ours, &bares).map(|(ours, bare)| of(ours) / of(bare)));
-        let (goal, at_most) = goal.unzip();
-        let met = at_most.map(|at_most| if at_most { ratio <= GOAL_P50 } else { ratio >= GOAL_THROUGHPUT });
-        report.add(Row {
-            name: format!("{} with Wasm echo, {size} B: {what}", way.name()),
-            value: median(ours.iter().map(of)),
+    let turns = (0..rounds).map(|_| turn(way, &message, trips, messages)).collect::<Result<Vec<_>>>()?;
+    let is_goal = size == GOAL_SIZE;
+    let row = |what: &str, unit, ours: fn(&Figures) -> f64, reference: fn(&Turn) -> f64| {
+        let ratio = median(turns.iter().map(|turn| ours(&turn.ours) / reference(turn)));
+        Row::new(
+            format!("{} with Wasm echo, {size} B: {what}", way.name()),
+            median(turns.iter().map(|turn| ours(&turn.ours))),
             unit,
-            reference: Some(median(bares.iter().map(of))),
-            ratio: Some(ratio),
-            goal,
-            met,
-        });
+        )
+        .beside(median(turns.iter().map(reference)), ratio)
     };
-    let at_least = goal.then(|| (format!("ratio at least {GOAL_THROUGHPUT}"), false));
-    let at_most = goal.then(|| (format!("ratio at most {GOAL_P50}"), true));
-    add("throughput", "messages/s", |figures| figures.throughput, at_least);
-    add("round trip p50", "us", |figures| figures.p50, at_most);
-    add("round trip p99", "us", |figures| figures.p99, None);
+    let throughput =
+        row("throughput, beside nng", "messages/s", |f| f.throughput, |turn| turn.nng.throughput);
+    let p50_nng = row("round trip p50, beside nng", "us", |f| f.p50, |turn| turn.nng.p50);
+    let p99_nng = row("round trip p99, beside nng", "us", |f| f.p99, |turn| turn.nng.p99);
+    let p50_unix = row("round trip p50, beside a Unix socket", "us", |f| f.p50, |turn| turn.unix.p50);
+    let goals = |goals: &'static [Goal]| if is_goal { goals } else { &[] };
+    match way {
+        Way::Pair => {
+            report.add(throughput.with_goals(goals(&[Goal::RatioAtLeast(0.95)])));
+            report.add(p50_nng.with_goals(goals(&[Goal::RatioAtMost(1.05)])));
+        }
+        Way::Link => {
+            report.add(throughput.with_goals(goals(&[Goal::AtLeast(1e6), Goal::RatioAtLeast(6.0)])));
+            report.add(p50_unix.with_goals(goals(&[Goal::RatioAtMost(1.5)])));
+            report.add(p50_nng.with_goals(goals(&[Goal::RatioAtMost(0.2)])));
+        }
+    }
+    report.add(p99_nng);
+    plot(report, way, size, &turns);
     Ok(())
+}
+
+/// New processes in every turn: where the system happens to put their threads decides much.
+fn turn(way: Way, message: &Message, trips: usize, messages: usize) -> Result<Turn> {
+    let directory = tempfile::tempdir().context("no temporary directory")?;
+    let (nng, unix) = (Bare::start(directory.path())?, BareUnix::start(directory.path())?);
+    let path = WasmPath::start(directory.path(), way)?;
+    let (few_trips, few) = (trips / WARM_UP, messages / WARM_UP);
+    nng.measure(message.frame(), few_trips, few)?;
+    unix.measure(message.frame(), few_trips, few)?;
+    path.measure(message, few_trips, few)?;
+    let turn = Turn {
+        nng: nng.measure(message.frame(), trips, messages)?,
+        unix: unix.measure(message.frame(), trips, messages)?,
+        ours: path.measure(message, trips, messages)?,
+    };
+    path.gateway.stop()?;
+    Ok(turn)
+}
+
+fn plot(report: &mut Report, way: Way, size: usize, turns: &[Turn]) {
+    let ours = format!("{} with Wasm echo", way.name());
+    type Curve<'a> = (&'a str, fn(&Turn) -> &Figures);
+    let mut curves: Vec<Curve<'_>> = vec![(&ours, |turn| &turn.ours)];
+    // The references are the same for both ways.
+    if way == Way::Link {
+        curves.push(("bare nng pair", |turn| &turn.nng));
+        curves.push(("bare Unix socket", |turn| &turn.unix));
+    }
+    let x = size as f64;
+    for (curve, figures) in curves {
+        let mut point = |plot, curve: String, of: fn(&Figures) -> f64| {
+            report.plot(Point { plot, curve, x, y: median(turns.iter().map(|turn| of(figures(turn)))) });
+        };
+        point(Plot::Throughput, curve.to_owned(), |figures| figures.throughput);
+        point(Plot::RoundTrip, format!("{curve}, p50"), |figures| figures.p50);
+        point(Plot::RoundTrip, format!("{curve}, p99"), |figures| figures.p99);
+    }
 }
 
 /// A gateway in this process, and a `wasm-host` with the echo module. Source and sink are one module of the gateway.

@@ -8,15 +8,20 @@
 mod attack;
 mod bare;
 mod broker;
+mod density;
 mod echo;
 mod figures;
+mod goal;
 mod host;
 mod hostile;
 mod languages;
 mod local;
+mod plots;
 mod recovery;
 mod report;
 mod segments;
+mod start;
+mod unix;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +30,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::echo::Way;
-use crate::report::Report;
+use crate::report::{Outputs, Report};
 
 /// The content sizes that are measured, in bytes.
 const SIZES: [usize; 4] = [32, 256, 4 << 10, 64 << 10];
@@ -40,7 +45,10 @@ const GOAL_SIZE: usize = 256;
 Examples:
   cargo xtask bench                     the table
   cargo xtask bench --json rows.json    and the rows as JSON
+  cargo xtask bench --against rows.json what has changed since
+  cargo xtask bench --plots plots       and drawn
   cargo xtask bench --only 'pair 256'   one measurement
+  cargo xtask bench --only density      many idle modules in one host
   cargo xtask bench --only segments     frames in shared memory, beside by value
   cargo xtask bench --only recovery     how long nothing comes through when something breaks
   cargo xtask bench --only languages    the same module in every language
@@ -51,6 +59,12 @@ struct Arguments {
     /// Write the rows to this file as JSON; `-` writes them to standard output instead of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Show what has changed since the run whose rows are in this file
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Draw what has been measured into this directory, as SVG
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
     /// Turns of each measurement with its reference; the medians are shown
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -58,7 +72,7 @@ struct Arguments {
     #[arg(long)]
     smoke: bool,
     /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
-    /// `segments`, `recovery`, `languages`;
+    /// `start`, `density`, `segments`, `recovery`, `languages`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -71,12 +85,16 @@ enum Part {
     /// The reference's other process: sends back what it receives. Started by the benchmark itself
     #[command(hide = true)]
     Echo { address: String },
+    /// Likewise, over a Unix domain socket
+    #[command(hide = true)]
+    EchoUnix { path: PathBuf },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.part {
         Some(Part::Echo { address }) => bare::echo(address),
+        Some(Part::EchoUnix { path }) => unix::echo(path),
         None => measure(&arguments),
     };
     match result {
@@ -91,7 +109,7 @@ fn main() -> ExitCode {
 fn measure(arguments: &Arguments) -> Result<()> {
     let scale = if arguments.smoke { 1000 } else { 1 };
     let rounds = if arguments.smoke { 1 } else { arguments.rounds };
-    let mut report = Report::new();
+    let mut report = Report::new(arguments.against.as_deref())?;
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("broker") {
         broker::measure(&mut report, rounds, scale).context("broker")?;
@@ -103,6 +121,12 @@ fn measure(arguments: &Arguments) -> Result<()> {
                 echo::measure(&mut report, way, size, rounds, scale).context(name)?;
             }
         }
+    }
+    if wanted("start") {
+        start::measure(&mut report, rounds, scale).context("start")?;
+    }
+    if wanted("density") {
+        density::measure(&mut report, scale).context("density")?;
     }
     if wanted("segments") {
         segments::measure(&mut report, rounds, scale).context("segments")?;
@@ -117,5 +141,5 @@ fn measure(arguments: &Arguments) -> Result<()> {
     if arguments.smoke || arguments.only.as_deref().is_some_and(|only| only.starts_with("hostile")) {
         hostile::measure(&mut report, arguments.only.as_deref(), rounds, scale).context("hostile")?;
     }
-    report.finish(arguments.json.as_deref())
+    report.finish(Outputs { json: arguments.json.as_deref(), plots: arguments.plots.as_deref() })
 }
