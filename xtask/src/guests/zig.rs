@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::c::{provide, zig};
 use super::{EXAMPLES, Language, Workshop};
 
-/// Small code, exports that stay, and a module without an end.
-const FLAGS: [&str; 7] = [
+/// Small code, exports that stay, a module without an end, and the stack that C has.
+const FLAGS: [&str; 9] = [
     "build-exe",
     "-target",
     "wasm32-wasi",
@@ -16,6 +16,8 @@ const FLAGS: [&str; 7] = [
     "-fno-entry",
     "-rdynamic",
     "-mexec-model=reactor",
+    "--stack",
+    "262144",
 ];
 
 pub const LANGUAGE: Language = Language { name: "zig", always: false, by_host: true, provide, build };
