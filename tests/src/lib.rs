@@ -22,6 +22,7 @@ pub mod pair;
 pub mod process;
 pub mod procfs;
 pub mod programs;
+pub mod project;
 pub mod raw;
 pub mod scratch;
 pub mod tenants;

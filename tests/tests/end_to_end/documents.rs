@@ -97,10 +97,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("wasm-host bindings c build/sandgate", "what make does in a new project"),
     ("wasm-host bindings c-v1 build/sandgate", "how cargo xtask guests builds the module for V1"),
     (
-        "zig cc -target wasm32-wasi -Os -mexec-model=reactor -Wl,-z,stack-size=262144 -I build/sandgate module.c build/sandgate/*.c -o build/core.wasm",
+        "zig cc -target wasm32-wasi -Os -UNDEBUG -g -mexec-model=reactor -Wl,-z,stack-size=262144 -I build/sandgate module.c build/sandgate/*.c -o build/core.wasm",
         "what make does in a new project",
     ),
-    ("wasm-host componentize build/core.wasm -o site.wasm", "likewise, with another name"),
+    ("wasm-host componentize --strip-debug build/core.wasm -o site.wasm", "likewise, with another name"),
     ("cd site", "a step between two others"),
     ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
     ("wasm-host new rust my-module", "author/projects.rs"),

@@ -17,8 +17,10 @@ pub const ZIG: Wheel = Wheel {
     instead: "there is no other way yet",
 };
 
-/// The flags of C and C++: small code, and a module that stays after `_initialize`.
-pub const FLAGS: [&str; 6] = ["-target", "wasm32-wasi", "-Os", "-mexec-model=reactor", "-Wall", "-Werror"];
+/// The flags of C and C++: small code in which `assert` holds, functions with their names, which come with `-g`, and a
+/// module that stays after `_initialize`.
+pub const FLAGS: [&str; 8] =
+    ["-target", "wasm32-wasi", "-Os", "-UNDEBUG", "-g", "-mexec-model=reactor", "-Wall", "-Werror"];
 
 /// What the linker is told: a stack of 256 KiB, for the compiler's own 16 MiB count as every instance's memory. It lies
 /// before everything else, so that what overflows it traps.

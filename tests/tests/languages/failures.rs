@@ -1,0 +1,210 @@
+//! What ends an instance is told with the function of the module's own source where it happened, whatever the language.
+//! The modules are built as new projects are.
+
+use std::fs;
+use std::path::Path;
+
+use sandgate_tests::programs::{command, guest, program};
+use sandgate_tests::project::Project;
+use sandgate_tests::scratch::Scratch;
+
+/// Ends the module with a message of this text, or with its start, and gives the verdict.
+fn verdict(scratch: &Scratch, component: &Path, text: &str) -> String {
+    let message = format!("{{\"properties\": {{\"trap\": \"{text}\"}}}}\n");
+    let input = scratch.write("messages.ndjson", message);
+    let mut host = command(scratch, program("wasm-host"));
+    host.arg("run").args(["-W", "compile-timeout=600s"]).arg(component);
+    let output = host.stdin(fs::File::open(input).unwrap()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    told
+}
+
+/// The verdict on a module that is all of its project.
+fn verdict_on(language: &'static str, file: &str, source: &str, texts: &[&str]) -> Option<Vec<String>> {
+    let scratch = Scratch::new();
+    let project = Project::new(&scratch, language)?;
+    fs::write(project.file(file), source).unwrap();
+    project.build();
+    Some(texts.iter().map(|text| verdict(&scratch, &project.component(), text)).collect())
+}
+
+fn has(verdict: &str, words: &[&str]) {
+    for word in words {
+        assert!(verdict.contains(word), "no {word:?} in {verdict}");
+    }
+}
+
+#[test]
+fn a_failure_in_rust_names_its_function() {
+    let scratch = Scratch::new();
+    let verdict = verdict(&scratch, &guest("fixtures/trap_receive"), "why not");
+    has(&verdict, &["this module traps in receive: why not", "\n    at trap_receive::explode"]);
+}
+
+const C: &str = r#"
+#include <assert.h>
+#include <string.h>
+#include "sandgate.h"
+
+__attribute__((noinline)) static int reading(const char *text) {
+    assert(*text == 'a' && "a word with an a");
+    return *text;
+}
+
+__attribute__((noinline)) static int deep(volatile char *above, int count) {
+    volatile char here[4096];
+    memset((void *)here, count, sizeof here);
+    return count == 0 ? above[0] : deep(here, count - 1) + here[7] + above[0];
+}
+
+const char *module_create(const char *configuration) {
+    (void)configuration;
+    return NULL;
+}
+
+void module_start(void) {}
+
+const char *module_receive(sandgate_message *message, const sandgate_delivery *delivery) {
+    (void)delivery;
+    const char *text = sandgate_property(message, "trap");
+    char last = 0;
+    /* Half a mebibyte of stack, where there is a quarter. */
+    int is_deep = strcmp(text, "deep") == 0;
+    int sum = is_deep ? deep(&last, 128) : reading(text);
+    return sum == 0 ? "nothing" : sandgate_publish(message);
+}
+
+void module_destroy(void) {}
+"#;
+
+/// Also of a stack that has become too deep: that is no damage to what lies beside it.
+#[test]
+fn a_failure_in_c_names_its_function() {
+    let verdicts = verdict_on("c", "module.c", C, &["x", "deep"]).unwrap();
+    has(&verdicts[0], &["a word with an a", "\n    at reading\n", "\n    at module_receive\n"]);
+    has(&verdicts[1], &["out of bounds memory access", "\n    at deep\n"]);
+}
+
+const CPP: &str = r#"
+#include <vector>
+#include "sandgate.hpp"
+
+class Site : public sandgate::Module {
+    std::vector<int> values_{1, 2, 3};
+
+    sandgate::Result create(const std::string&) override { return {}; }
+
+    [[gnu::noinline]] int reading(std::size_t index) { return values_.at(index); }
+
+    sandgate::Result receive(sandgate::Message& message, const sandgate::Delivery&) override {
+        message.set_property("value", std::to_string(reading(message.content().size() + 3)));
+        return message.publish();
+    }
+};
+
+SANDGATE_MODULE(Site);
+"#;
+
+#[test]
+fn a_failure_in_cpp_names_its_function() {
+    let Some(verdicts) = verdict_on("cpp", "module.cpp", CPP, &["x"]) else { return };
+    has(&verdicts[0], &["\n    at Site::reading(unsigned long)\n", "\n    at Site::receive("]);
+}
+
+const GO: &str = r#"
+package main
+
+import "sandgate.example/sandgate"
+
+type module struct{ values []int }
+
+func create(_ any) (sandgate.Module, error) { return &module{[]int{1, 2, 3}}, nil }
+
+//go:noinline
+func (m *module) reading(index int) int { return m.values[index] }
+
+func (m *module) Receive(message *sandgate.Message, _ sandgate.Delivery) error {
+	m.reading(len(message.Content) + 3)
+	return nil
+}
+
+func init() { sandgate.Export("null", create) }
+
+func main() {}
+"#;
+
+#[test]
+fn a_failure_in_go_names_its_function() {
+    // Go writes no signs into the names.
+    let Some(verdicts) = verdict_on("go", "module.go", GO, &["x"]) else { return };
+    has(&verdicts[0], &["index out of range [3] with length 3", "\n    at main.__module_.reading\n"]);
+}
+
+const JAVASCRIPT: &str = r#"
+import { component } from "./sdk/sandgate.js";
+
+class Site {
+    start() {
+        this.reading(undefined);
+    }
+
+    reading(values) {
+        return values.celsius;
+    }
+}
+
+export const { module } = component(Site);
+"#;
+
+#[test]
+fn a_failure_in_javascript_names_its_function_and_line() {
+    let verdicts = verdict_on("javascript", "module.js", JAVASCRIPT, &["x"]).unwrap();
+    has(&verdicts[0], &["cannot read property 'celsius' of undefined", "at reading (/module.js:10:"]);
+}
+
+const TYPESCRIPT: &str = r#"
+import { component, type Module } from "./sdk/sandgate.js";
+
+type Values = { celsius: number };
+
+class Site implements Module {
+    start() {
+        this.reading(JSON.parse("null"));
+    }
+
+    reading(values: Values) {
+        return values.celsius;
+    }
+}
+
+export const { module } = component(Site);
+"#;
+
+/// The lines are those of the emitted JavaScript, where the type is gone and nothing else.
+#[test]
+fn a_failure_in_typescript_names_its_function_and_line() {
+    let Some(verdicts) = verdict_on("typescript", "module.ts", TYPESCRIPT, &["x"]) else { return };
+    has(&verdicts[0], &["cannot read property 'celsius' of null", "at reading (/build/module.js:7:"]);
+}
+
+const PYTHON: &str = r#"
+from sandgate import GatewayModule, component
+
+
+class Site(GatewayModule):
+    def start(self):
+        self.reading({})
+
+    def reading(self, values):
+        return values["celsius"]
+
+
+Module, _ = component(Site)
+"#;
+
+#[test]
+fn a_failure_in_python_names_its_function_and_line() {
+    let Some(verdicts) = verdict_on("python", "module.py", PYTHON, &["x"]) else { return };
+    has(&verdicts[0], &["KeyError: 'celsius'", "line 10, in reading"]);
+}
