@@ -112,6 +112,43 @@ fn a_failure_in_cpp_names_its_function() {
     has(&verdicts[0], &["\n    at Site::reading(unsigned long)\n", "\n    at Site::receive("]);
 }
 
+const ZIG: &str = r#"
+const std = @import("std");
+const sandgate = @import("sandgate");
+
+const Site = struct {
+    values: [4]u32 = .{ 1, 2, 3, 4 },
+
+    pub const Args = std.json.Value;
+    pub const example = "null";
+
+    pub fn create(_: Args) !Site {
+        return .{};
+    }
+
+    pub fn receive(self: *Site, message: *sandgate.Message, _: sandgate.Delivery) !void {
+        if (self.reading(message.content.len + 4) == 0) return sandgate.fail("nothing", .{});
+    }
+
+    noinline fn reading(self: *Site, index: usize) u32 {
+        return self.values[index];
+    }
+};
+
+pub const std_options = sandgate.options;
+pub const panic = sandgate.panic;
+
+comptime {
+    sandgate.exportModule(Site);
+}
+"#;
+
+#[test]
+fn a_failure_in_zig_names_its_function() {
+    let Some(verdicts) = verdict_on("zig", "module.zig", ZIG, &["x"]) else { return };
+    has(&verdicts[0], &["panic: index out of bounds: index 4, len 4", "\n    at module.Site.reading\n"]);
+}
+
 const GO: &str = r#"
 package main
 

@@ -7,12 +7,12 @@ use anyhow::Result;
 use super::c::{provide, zig};
 use super::{EXAMPLES, Language, Workshop};
 
-/// Small code, exports that stay, a module without an end, and the stack that C has.
+/// Checked code with the names of its functions, exports that stay, a module without an end, and the stack that C has.
 const FLAGS: [&str; 9] = [
     "build-exe",
     "-target",
     "wasm32-wasi",
-    "-OReleaseSmall",
+    "-OReleaseSafe",
     "-fno-entry",
     "-rdynamic",
     "-mexec-model=reactor",
