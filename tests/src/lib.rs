@@ -12,6 +12,7 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
+pub mod book;
 pub mod config;
 pub mod ends;
 pub mod host_config;

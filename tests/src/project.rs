@@ -113,7 +113,9 @@ impl<'a> Project<'a> {
     fn run_in(&self, folder: &Path, line: &str) -> String {
         let programs = program("wasm-host").parent().unwrap().to_owned();
         let others = env::var_os("PATH").unwrap();
-        let path = env::join_paths([programs].into_iter().chain(env::split_paths(&others))).unwrap();
+        // Its own compiler, too, for those who call that by hand.
+        let own = [programs, self.file("build/packages/ziglang")];
+        let path = env::join_paths(own.into_iter().chain(env::split_paths(&others))).unwrap();
         let mut shell = command(self.scratch, "/bin/sh");
         shell.args(["-c", line]).current_dir(folder).env("PATH", path);
         shell.envs(CACHES.map(|(variable, cache)| (variable, tools().join(cache))));

@@ -4,19 +4,20 @@
 use std::fs;
 use std::path::Path;
 
+use sandgate_tests::book::texts;
 use sandgate_tests::programs::{command, guest, program};
 use sandgate_tests::project::Project;
 use sandgate_tests::scratch::Scratch;
 
-/// Ends the module with a message of this text, or with its start, and gives the verdict.
-fn verdict(scratch: &Scratch, component: &Path, text: &str) -> String {
-    let message = format!("{{\"properties\": {{\"trap\": \"{text}\"}}}}\n");
-    let input = scratch.write("messages.ndjson", message);
+/// What is told of a module that gets one message with this text as its property `trap`.
+fn ended(scratch: &Scratch, component: &Path, configuration: &str, text: &str, status: i32) -> String {
+    let input = format!("{{\"properties\": {{\"trap\": \"{text}\"}}}}\n");
+    let input = scratch.write("messages.ndjson", input);
     let mut host = command(scratch, program("wasm-host"));
-    host.arg("run").args(["-W", "compile-timeout=600s"]).arg(component);
+    host.args(["run", "-W", "compile-timeout=600s", "--config", configuration]).arg(component);
     let output = host.stdin(fs::File::open(input).unwrap()).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert_eq!(output.status.code(), Some(status), "{told}");
     told
 }
 
@@ -26,7 +27,7 @@ fn verdict_on(language: &'static str, file: &str, source: &str, texts: &[&str]) 
     let project = Project::new(&scratch, language)?;
     fs::write(project.file(file), source).unwrap();
     project.build();
-    Some(texts.iter().map(|text| verdict(&scratch, &project.component(), text)).collect())
+    Some(texts.iter().map(|text| ended(&scratch, &project.component(), "null", text, 2)).collect())
 }
 
 fn has(verdict: &str, words: &[&str]) {
@@ -38,7 +39,7 @@ fn has(verdict: &str, words: &[&str]) {
 #[test]
 fn a_failure_in_rust_names_its_function() {
     let scratch = Scratch::new();
-    let verdict = verdict(&scratch, &guest("fixtures/trap_receive"), "why not");
+    let verdict = ended(&scratch, &guest("fixtures/trap_receive"), "null", "why not", 2);
     has(&verdict, &["this module traps in receive: why not", "\n    at trap_receive::explode"]);
 }
 
@@ -183,6 +184,14 @@ import { component } from "./sdk/sandgate.js";
 
 class Site {
     start() {
+        if (this.failing === "start") this.reading(undefined);
+    }
+
+    create(configuration) {
+        this.failing = configuration;
+    }
+
+    receive() {
         this.reading(undefined);
     }
 
@@ -196,8 +205,8 @@ export const { module } = component(Site);
 
 #[test]
 fn a_failure_in_javascript_names_its_function_and_line() {
-    let verdicts = verdict_on("javascript", "module.js", JAVASCRIPT, &["x"]).unwrap();
-    has(&verdicts[0], &["cannot read property 'celsius' of undefined", "at reading (/module.js:10:"]);
+    let failure = ["cannot read property 'celsius' of undefined", "at reading (/module.js:18:"];
+    failures_are_told("javascript", "module.js", JAVASCRIPT, &failure);
 }
 
 const TYPESCRIPT: &str = r#"
@@ -230,7 +239,14 @@ from sandgate import GatewayModule, component
 
 
 class Site(GatewayModule):
+    def create(self, configuration):
+        self.failing = configuration
+
     def start(self):
+        if self.failing == "start":
+            self.reading({})
+
+    def receive(self, message, delivery):
         self.reading({})
 
     def reading(self, values):
@@ -242,6 +258,20 @@ Module, _ = component(Site)
 
 #[test]
 fn a_failure_in_python_names_its_function_and_line() {
-    let Some(verdicts) = verdict_on("python", "module.py", PYTHON, &["x"]) else { return };
-    has(&verdicts[0], &["KeyError: 'celsius'", "line 10, in reading"]);
+    failures_are_told("python", "module.py", PYTHON, &["KeyError: 'celsius'", "line 17, in reading"]);
+}
+
+/// A failure of `start` gives a verdict with the language's own stack; one of `receive` is an answer with the stack on a
+/// line, the same that the language's page shows.
+fn failures_are_told(language: &'static str, file: &str, source: &str, words: &[&str]) {
+    let scratch = Scratch::new();
+    let Some(project) = Project::new(&scratch, language) else { return };
+    fs::write(project.file(file), source).unwrap();
+    project.build();
+    has(&ended(&scratch, &project.component(), "\"start\"", "", 2), words);
+    let shown = texts(&format!("docs/languages/{language}.md"), "text");
+    let [line] = &shown[..] else { panic!("{shown:?}") };
+    let (_, shown) = line.split_once("failed to handle messages: ").unwrap();
+    let (shown, _) = shown.split_once(" module=").unwrap();
+    has(&ended(&scratch, &project.component(), "null", "", 0), &[shown]);
 }
