@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::programs::{command, guests, program, workspace};
+use crate::programs::{command, guests, with_programs, workspace};
 use crate::scratch::Scratch;
 
 /// The caches of compilers, which are kept from run to run.
@@ -111,11 +111,9 @@ impl<'a> Project<'a> {
     }
 
     fn run_in(&self, folder: &Path, line: &str) -> String {
-        let programs = program("wasm-host").parent().unwrap().to_owned();
-        let others = env::var_os("PATH").unwrap();
         // Its own compiler, too, for those who call that by hand.
-        let own = [programs, self.file("build/packages/ziglang")];
-        let path = env::join_paths(own.into_iter().chain(env::split_paths(&others))).unwrap();
+        let compiler = [self.file("build/packages/ziglang")];
+        let path = env::join_paths(env::split_paths(&with_programs()).chain(compiler)).unwrap();
         let mut shell = command(self.scratch, "/bin/sh");
         shell.args(["-c", line]).current_dir(folder).env("PATH", path);
         shell.envs(CACHES.map(|(variable, cache)| (variable, tools().join(cache))));

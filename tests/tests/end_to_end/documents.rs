@@ -13,6 +13,7 @@ use sandgate_tests::programs::{command, guest, program, workspace};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::until;
 
+use crate::commands;
 use crate::golden::sole_user_of_the_recorded_address;
 
 const GATEWAY: &str = "target/release/gateway samples/proxy_sample/gateway.json";
@@ -90,11 +91,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("npm test", "languages/projects.rs"),
     ("make", "languages/projects.rs"),
     ("make test", "languages/projects.rs"),
-    ("wasm-host --control /tmp/site.control site.wasm", "HOST, with another name"),
-    (
-        "wasm-host --control /tmp/site.control -W timeout=200ms,max-memory-size=64MiB site.wasm",
-        "HOST, with limits as in the host's own tests",
-    ),
     ("cargo xtask guests c", "a step of cargo xtask test"),
     ("wasm-host bindings c build/sandgate", "languages/projects.rs"),
     ("wasm-host bindings c-v1 build/sandgate", "languages/projects.rs"),
@@ -103,25 +99,21 @@ const COMMANDS: &[(&str, &str)] = &[
         "languages/projects.rs",
     ),
     ("wasm-host componentize --strip-debug build/core.wasm -o site.wasm", "languages/projects.rs"),
-    ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
-    ("wasm-host new rust my-module", "author/projects.rs"),
     (
         "cargo xtask bench --only languages --json docs/languages.json",
         "a step of cargo xtask test, with --smoke",
     ),
-    (
-        r#"wasm-host run threshold.wasm --config '{"pointer": "/value", "window": 2, "above": 10}' < messages.ndjson"#,
-        "author/running.rs, with other modules",
-    ),
-    ("wasm-host inspect annotate.wasm", "author/inspecting.rs"),
-    (
-        "wasm-host test annotate.wasm guest-modules/cases/annotate",
-        "author/testing.rs, for each of the three examples",
-    ),
-    ("gateway --v1-lenient old.json", "the gateway's own tests"),
-    ("gateway --admin gateway.admin gateway.json", "admin.rs, with another name"),
-    ("gateway status --admin gateway.admin", "admin.rs, with another name"),
-    ("gateway revive --admin gateway.admin alerts", "admin.rs, with other names"),
+    (commands::NEW, "commands.rs"),
+    (commands::RUN, "commands.rs"),
+    (commands::INSPECT, "commands.rs"),
+    (commands::TEST, "commands.rs"),
+    (commands::REPLAY, "commands.rs"),
+    (commands::SERVE, "commands.rs"),
+    (commands::SERVE_WITHIN, "commands.rs"),
+    (commands::LENIENT, "commands.rs"),
+    (commands::ADMINISTERED, "commands.rs"),
+    (commands::STATUS, "commands.rs"),
+    (commands::REVIVE, "commands.rs"),
 ];
 
 #[test]

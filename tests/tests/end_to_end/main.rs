@@ -13,6 +13,7 @@ mod backpressure;
 mod bad_configuration;
 mod bad_module;
 mod blocks;
+mod commands;
 mod documents;
 mod faults;
 mod first_module;
