@@ -82,9 +82,36 @@ pub fn componentize(core: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
         .map_err(|error| ComponentizeError::Contract(format!("{error:#}")))
 }
 
+/// The module without its DWARF, which is most of what a compiler writes with `-g`. The names of functions stay, for they
+/// are a section of their own.
+pub fn without_dwarf(core: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
+    let mut kept = Vec::with_capacity(core.len());
+    let mut done = 0;
+    for payload in Parser::new(0).parse_all(core) {
+        let payload = payload.map_err(not_wasm)?;
+        // The header of the file, or a section; what is inside of one has no range of its own.
+        let end = match &payload {
+            Payload::Version { range, .. } => range.end,
+            payload => match payload.as_section() {
+                Some((_, range)) => range.end,
+                None => continue,
+            },
+        };
+        if !matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug_")) {
+            // One that is cut short is found out by the parser when it comes to its contents.
+            kept.extend_from_slice(core.get(done..end).unwrap_or_default());
+        }
+        done = end;
+    }
+    Ok(kept)
+}
+
+fn not_wasm(error: wasmparser::BinaryReaderError) -> ComponentizeError {
+    ComponentizeError::NotWasm(error.to_string())
+}
+
 impl Traits {
     fn of(core: &[u8]) -> Result<Self, ComponentizeError> {
-        let not_wasm = |error: wasmparser::BinaryReaderError| ComponentizeError::NotWasm(error.to_string());
         let mut traits = Traits::default();
         for payload in Parser::new(0).parse_all(core) {
             match payload.map_err(not_wasm)? {
@@ -116,7 +143,7 @@ impl Traits {
 
 #[cfg(test)]
 mod tests {
-    use super::{ComponentizeError, componentize};
+    use super::{ComponentizeError, componentize, without_dwarf};
 
     const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -145,6 +172,26 @@ mod tests {
         assert!(refusal(MODULE).contains("wasm-host bindings"));
         assert!(refusal(&exporting("anything")).contains("wasm-host bindings"));
         assert!(refusal(&exporting("_start")).contains("-mexec-model=reactor"));
+    }
+
+    #[test]
+    fn dwarf_is_left_out_and_nothing_else() {
+        let custom = |name: &str| {
+            let mut section = vec![0, name.len() as u8 + 2, name.len() as u8];
+            section.extend(name.bytes());
+            section.push(7);
+            section
+        };
+        let module = exporting("anything");
+        let with = |names: &[&str]| {
+            let mut module = module.clone();
+            names.iter().for_each(|name| module.extend(custom(name)));
+            module
+        };
+        let stripped = without_dwarf(&with(&[".debug_info", "mine", ".debug_line", "producers"])).unwrap();
+        assert_eq!(stripped, with(&["mine", "producers"]));
+        assert_eq!(without_dwarf(&module).unwrap(), module);
+        assert!(without_dwarf(&module[..module.len() - 1]).is_err());
     }
 
     #[test]

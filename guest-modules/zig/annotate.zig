@@ -43,6 +43,7 @@ const Annotate = struct {
 };
 
 pub const std_options = sandgate.options;
+pub const panic = sandgate.panic;
 
 comptime {
     sandgate.exportModule(Annotate);

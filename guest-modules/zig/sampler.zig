@@ -48,6 +48,7 @@ const Sampler = struct {
 };
 
 pub const std_options = sandgate.options;
+pub const panic = sandgate.panic;
 
 comptime {
     sandgate.exportModule(Sampler);

@@ -82,6 +82,7 @@ fn rounded(number: f64) f64 {
 }
 
 pub const std_options = sandgate.options;
+pub const panic = sandgate.panic;
 
 comptime {
     sandgate.exportModule(Threshold);

@@ -12,6 +12,7 @@
     reason = "test code: a failed expectation is a failed test"
 )]
 
+pub mod book;
 pub mod config;
 pub mod ends;
 pub mod host_config;
@@ -22,6 +23,7 @@ pub mod pair;
 pub mod process;
 pub mod procfs;
 pub mod programs;
+pub mod project;
 pub mod raw;
 pub mod scratch;
 pub mod tenants;

@@ -1,7 +1,7 @@
 //! Where the programs and the guest modules are, and how a test starts them.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +14,17 @@ use crate::scratch::Scratch;
 #[must_use]
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The search path with the programs of this repository before all others.
+///
+/// # Panics
+/// They have not been built, or there is no search path.
+#[must_use]
+pub fn with_programs() -> OsString {
+    let programs = program("wasm-host").parent().unwrap().to_owned();
+    let others = env::var_os("PATH").unwrap();
+    env::join_paths([programs].into_iter().chain(env::split_paths(&others))).unwrap()
 }
 
 /// One of the programs.

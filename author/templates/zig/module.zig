@@ -19,6 +19,7 @@ const {{Name}} = struct {
 };
 
 pub const std_options = sandgate.options;
+pub const panic = sandgate.panic;
 
 comptime {
     sandgate.exportModule({{Name}});

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Error, Result};
 use clap::Args;
 use sandgate_author::bindings::{self, Language};
-use sandgate_author::componentize::componentize as component_of;
+use sandgate_author::componentize::{componentize as component_of, without_dwarf};
 
 use crate::EXIT_UNUSABLE;
 
@@ -35,6 +35,10 @@ pub struct Componentize {
     /// The component
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+
+    /// Leaves out DWARF, with which verdicts name lines; they name functions without it too
+    #[arg(long)]
+    strip_debug: bool,
 }
 
 /// Writes the bindings, and the names of their files to standard output.
@@ -52,8 +56,9 @@ pub fn componentize(arguments: &Componentize) -> Result<ExitCode, (u8, Error)> {
     let core = fs::read(&arguments.core)
         .with_context(|| format!("{shown} cannot be read"))
         .map_err(|error| (EXIT_UNUSABLE, error))?;
-    let component =
-        component_of(&core).with_context(|| shown.to_string()).map_err(|error| (EXIT_UNUSABLE, error))?;
+    let core = if arguments.strip_debug { without_dwarf(&core) } else { Ok(core) };
+    let component = core.and_then(|core| component_of(&core));
+    let component = component.with_context(|| shown.to_string()).map_err(|error| (EXIT_UNUSABLE, error))?;
     fs::write(&arguments.output, component)
         .with_context(|| format!("{} cannot be written", arguments.output.display()))
         .map_err(|error| (1, error))?;

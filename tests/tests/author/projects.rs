@@ -1,35 +1,26 @@
 //! `wasm-host new`: the project builds, and its test passes, by the commands of its own README.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use sandgate_tests::programs::{command, program};
+use sandgate_tests::programs::{command, with_programs};
 use sandgate_tests::scratch::Scratch;
 
 use crate::tool::wasm_host;
 
 /// The commands in a README: the lines that are indented.
-pub fn commands(readme: &Path) -> Vec<String> {
+fn commands(readme: &Path) -> Vec<String> {
     let text = fs::read_to_string(readme).unwrap();
     text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
 }
 
 /// Runs a command that has to succeed.
-pub fn run(mut command: Command) -> Output {
+fn run(mut command: Command) -> Output {
     let output = command.output().unwrap();
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     assert!(output.status.success(), "{command:?}\n{out}\n{err}");
     output
-}
-
-/// The search path with the programs of this repository before all others.
-pub fn with_programs() -> OsString {
-    let programs = program("wasm-host").parent().unwrap().to_owned();
-    let others = env::var_os("PATH").unwrap();
-    env::join_paths([programs].into_iter().chain(env::split_paths(&others))).unwrap()
 }
 
 #[test]

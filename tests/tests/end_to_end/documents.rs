@@ -3,14 +3,17 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sandgate_tests::book::{documents, texts};
 use sandgate_tests::log_file::LogFile;
 use sandgate_tests::process::Process;
 use sandgate_tests::programs::{command, guest, program, workspace};
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::wait::until;
 
+use crate::commands;
 use crate::golden::sole_user_of_the_recorded_address;
 
 const GATEWAY: &str = "target/release/gateway samples/proxy_sample/gateway.json";
@@ -76,45 +79,41 @@ const COMMANDS: &[(&str, &str)] = &[
     ("wasm-host new javascript site", "languages/projects.rs"),
     ("wasm-host new typescript site", "languages/projects.rs"),
     ("wasm-host new python site", "languages/projects.rs"),
+    ("wasm-host new c site", "languages/projects.rs"),
+    ("wasm-host new cpp site", "languages/projects.rs"),
+    ("wasm-host new go site", "languages/projects.rs"),
+    ("wasm-host new zig site", "languages/projects.rs"),
+    ("wasm-host new rust site", "languages/projects.rs"),
+    ("wasm-host test target/wasm32-wasip2/release/site.wasm cases", "languages/projects.rs"),
     ("cd site", "languages/projects.rs"),
     ("npm install", "how cargo xtask guests installs, from the same kind of lock"),
     ("npm run build", "languages/projects.rs"),
-    ("npm test", "languages/projects.rs, by the command that it is"),
+    ("npm test", "languages/projects.rs"),
     ("make", "languages/projects.rs"),
-    ("make test", "languages/projects.rs, by the command that it is"),
-    ("wasm-host --control /tmp/site.control site.wasm", "HOST, with another name"),
-    (
-        "wasm-host --control /tmp/site.control -W timeout=200ms,max-memory-size=64MiB site.wasm",
-        "HOST, with limits as in the host's own tests",
-    ),
+    ("make test", "languages/projects.rs"),
     ("cargo xtask guests c", "a step of cargo xtask test"),
-    ("wasm-host new c site", "the author's tests, with another name"),
-    ("wasm-host new cpp site", "likewise"),
-    ("wasm-host new go site", "likewise"),
-    ("wasm-host new zig site", "likewise"),
-    ("make", "the author's tests, in new projects"),
-    ("make test", "likewise"),
-    ("wasm-host bindings c build/sandgate", "what make does in a new project"),
-    ("wasm-host bindings c-v1 build/sandgate", "how cargo xtask guests builds the module for V1"),
+    ("wasm-host bindings c build/sandgate", "languages/projects.rs"),
+    ("wasm-host bindings c-v1 build/sandgate", "languages/projects.rs"),
     (
-        "zig cc -target wasm32-wasi -Os -mexec-model=reactor -I build/sandgate module.c build/sandgate/*.c -o build/core.wasm",
-        "what make does in a new project",
+        "zig cc -target wasm32-wasi -Os -UNDEBUG -g -mexec-model=reactor -Wl,-z,stack-size=262144 -I build/sandgate module.c build/sandgate/*.c -o build/core.wasm",
+        "languages/projects.rs",
     ),
-    ("wasm-host componentize build/core.wasm -o site.wasm", "likewise, with another name"),
-    ("cd site", "a step between two others"),
-    ("wasm-host replay verdict.json site.wasm", "the host's own tests"),
-    ("wasm-host new rust my-module", "author/projects.rs"),
-    ("wasm-host new rust site", "author/projects.rs, with another name"),
-    ("wasm-host test target/wasm32-wasip2/release/site.wasm cases", "author/projects.rs, with another name"),
+    ("wasm-host componentize --strip-debug build/core.wasm -o site.wasm", "languages/projects.rs"),
     (
         "cargo xtask bench --only languages --json docs/languages.json",
         "a step of cargo xtask test, with --smoke",
     ),
-    (
-        r#"wasm-host run threshold.wasm --config '{"pointer": "/value", "window": 2, "above": 10}' < messages.ndjson"#,
-        "author/running.rs, with other modules",
-    ),
-    ("wasm-host inspect annotate.wasm", "author/inspecting.rs"),
+    (commands::NEW, "commands.rs"),
+    (commands::RUN, "commands.rs"),
+    (commands::INSPECT, "commands.rs"),
+    (commands::TEST, "commands.rs"),
+    (commands::REPLAY, "commands.rs"),
+    (commands::SERVE, "commands.rs"),
+    (commands::SERVE_WITHIN, "commands.rs"),
+    (commands::LENIENT, "commands.rs"),
+    (commands::ADMINISTERED, "commands.rs"),
+    (commands::STATUS, "commands.rs"),
+    (commands::REVIVE, "commands.rs"),
     (
         "wasm-host compile annotate.wasm -o /usr/lib/modules/annotate.cwasm",
         "author/ahead_of_time.rs, with another module and folder",
@@ -123,33 +122,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "wasm-host --control /tmp/annotate.control --precompiled /usr/lib/modules annotate.wasm",
         "author/ahead_of_time.rs, without a gateway",
     ),
-    (
-        "wasm-host test annotate.wasm guest-modules/cases/annotate",
-        "author/testing.rs, for each of the three examples",
-    ),
-    ("gateway --v1-lenient old.json", "the gateway's own tests"),
-    ("gateway --admin gateway.admin gateway.json", "admin.rs, with another name"),
-    ("gateway status --admin gateway.admin", "admin.rs, with another name"),
-    ("gateway revive --admin gateway.admin alerts", "admin.rs, with other names"),
 ];
-
-/// All documents of the repository, but for what was built.
-fn documents() -> Vec<PathBuf> {
-    let mut folders = vec![workspace().to_owned()];
-    let mut documents = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
-                folders.push(path);
-            } else if name.ends_with(".md") {
-                documents.push(path);
-            }
-        }
-    }
-    documents
-}
 
 #[test]
 fn every_command_in_the_documents_is_known() {
@@ -186,24 +159,22 @@ fn the_book_has_every_page() {
     }
 }
 
-/// What a page shows as a module is what a new project has, which is built and tested.
+/// What a page shows first as a module is what a new project has, which is built and tested.
 #[test]
 fn the_modules_on_the_pages_are_those_of_new_projects() {
-    let templates = workspace().join("author/templates");
-    for language in ["rust", "c", "cpp", "zig", "go", "javascript", "typescript", "python"] {
-        let page = workspace().join("docs/languages").join(language).with_extension("md");
-        let page = fs::read_to_string(page).unwrap();
-        let mut files = vec![templates.join(language)];
-        let mut is_shown = false;
-        while let Some(path) = files.pop() {
-            if path.is_dir() {
-                files.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-            } else if let Ok(text) = fs::read_to_string(&path) {
-                let text = text.replace("{{Name}}", "Site").replace("{{name}}", "site");
-                is_shown |= page.contains(&format!("\n{}```", text));
-            }
-        }
-        assert!(is_shown, "docs/languages/{language}.md shows no file of the template");
+    for (page, language, file) in [
+        ("rust", "rust", "src/lib.rs"),
+        ("c", "c", "module.c"),
+        ("cpp", "cpp", "module.cpp"),
+        ("zig", "zig", "module.zig"),
+        ("go", "go", "module.go"),
+        ("javascript", "js", "module.js"),
+        ("typescript", "ts", "module.ts"),
+        ("python", "python", "module.py"),
+    ] {
+        let template = workspace().join("author/templates").join(page).join(file);
+        let template = fs::read_to_string(template).unwrap().replace("{{Name}}", "Site");
+        assert_eq!(texts(&format!("docs/languages/{page}.md"), language)[0], template, "{page}");
     }
 }
 
@@ -238,18 +209,43 @@ pub(crate) fn shell(scratch: &Scratch, line: &str) -> Process {
     Process::start(command(scratch, "/bin/sh").args(["-c", &line]))
 }
 
+/// A line of a log as people see it: its spaces are one each, and the numbers that are others every time are left out.
+fn told(line: &str) -> String {
+    let words = line.split_whitespace();
+    let words = words.map(|word| match word.split_once('=') {
+        Some((key @ ("milliseconds" | "pid"), _)) => key,
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn the_two_terminals_work_as_they_are_written() {
     let _lock = sole_user_of_the_recorded_address();
+    // Before what they say there is a picture.
+    let [_, gateway_says, host_says] = &texts("README.md", "text")[..] else { panic!("three are wanted") };
+    let [entry] = &texts("README.md", "json")[..] else { panic!("one is wanted") };
+    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
     for gateway_first in [true, false] {
         let scratch = Scratch::new();
         checkout(&scratch);
-        let lines = if gateway_first { [GATEWAY, HOST] } else { [HOST, GATEWAY] };
-        let mut processes = lines.map(|line| shell(&scratch, line));
-        let _ = LogFile::at(&scratch.file("proxy_sample_log.json")).wait_for(1);
-        processes.iter_mut().for_each(|process| {
+        let mut both = [(GATEWAY, gateway_says), (HOST, host_says)];
+        if !gateway_first {
+            both.reverse();
+        }
+        let mut processes = both.map(|(line, _)| shell(&scratch, line));
+        let logged = LogFile::at(&scratch.file("proxy_sample_log.json")).wait_for(1);
+        for (key, value) in entry["properties"].as_object().unwrap() {
+            assert_eq!(logged[0].property(key), value.as_str(), "{key}");
+        }
+        assert_eq!(STANDARD.encode(logged[0].content()), entry["content"]);
+        for (process, (_, says)) in processes.iter_mut().zip(both) {
             process.stop();
-        });
+            let said: Vec<_> = process.text().lines().map(told).collect();
+            for line in says.lines().map(told) {
+                assert!(said.iter().any(|said| said.ends_with(&line)), "{line}\nis not in\n{said:#?}");
+            }
+        }
     }
 }
 
@@ -262,22 +258,30 @@ fn the_demo_sample_works_as_it_is_written() {
     gateway.stop();
 }
 
+/// Compiles the native module into a folder that looks like a checkout, if there is a compiler.
+pub(crate) fn compile_native(scratch: &Scratch) -> bool {
+    fs::create_dir_all(scratch.file("target/release")).unwrap();
+    for name in ["gateway", "native-host"] {
+        symlink(program(name), scratch.file("target/release").join(name)).unwrap();
+    }
+    link_folders(scratch);
+    if !shell(scratch, "cc --version").wait_exit().success() {
+        eprintln!("skipped: there is no C compiler");
+        return false;
+    }
+    assert!(shell(scratch, COMPILE).wait_exit().success());
+    true
+}
+
 #[test]
 fn the_native_sample_works_as_it_is_written() {
     // The sample's address is the same for everybody on this machine.
     let lock = fs::File::create("/tmp/native_module_host.lock").unwrap();
     lock.lock().unwrap();
     let scratch = Scratch::new();
-    fs::create_dir_all(scratch.file("target/release")).unwrap();
-    for name in ["gateway", "native-host"] {
-        symlink(program(name), scratch.file("target/release").join(name)).unwrap();
-    }
-    link_folders(&scratch);
-    if !shell(&scratch, "cc --version").wait_exit().success() {
-        eprintln!("skipped: there is no C compiler");
+    if !compile_native(&scratch) {
         return;
     }
-    assert!(shell(&scratch, COMPILE).wait_exit().success());
     let log = LogFile::at(&scratch.file("native_module_log.json"));
     let annotated = |annotation: &str| {
         until(&format!("a message annotated {annotation:?}"), || {

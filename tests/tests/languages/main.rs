@@ -1,6 +1,7 @@
 //! The contract, held against the same three modules in every language: one suite, whatever a module is written in.
 //!
-//! What a language has of its own has a file of its own: long streams, exceptions, projects made of the templates.
+//! What a language has of its own has a file of its own: long streams, exceptions, what failures tell, projects made of the
+//! templates.
 //!
 //! A language whose modules are not there is left out, and said so; with `SANDGATE_LANGUAGES=all` that is a failure.
 //! `cargo xtask guests LANGUAGE` builds them.
@@ -15,6 +16,7 @@
 mod annotate;
 mod document;
 mod exceptions;
+mod failures;
 mod projects;
 mod sampler;
 mod scene;

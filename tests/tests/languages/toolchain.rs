@@ -7,19 +7,6 @@ use std::process::Command;
 use sandgate_tests::programs::{command, program, workspace};
 use sandgate_tests::scratch::Scratch;
 
-/// Where the packages of a language are, if it is there.
-pub fn packages(language: &str) -> Option<PathBuf> {
-    let tools = workspace().join("target/tools");
-    let folder =
-        if language == "python" { tools.join("componentize-py") } else { tools.join("npm").join(language) };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(language != "javascript", "run `cargo xtask guests`: it provides {}", folder.display());
-    eprintln!("left out: `cargo xtask guests {language}` has not been run");
-    None
-}
-
 /// Copies a folder with all that is in it, and lets each text be changed on the way.
 pub fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
     fs::create_dir_all(to).unwrap();
@@ -51,7 +38,8 @@ pub fn passes(scratch: &Scratch, component: &Path, cases: &Path) -> String {
 
 /// Makes a component of `module.js` in a folder, which has `sdk/` and `wit/` too.
 pub fn componentize_javascript(folder: &Path, world: &str) -> PathBuf {
-    let packages = packages("javascript").unwrap();
+    let packages = workspace().join("target/tools/npm/javascript");
+    assert!(packages.is_dir(), "run `cargo xtask guests`: it provides {}", packages.display());
     let component = folder.join("module.wasm");
     let mut node = Command::new("node");
     node.arg(packages.join("node_modules/componentize-qjs/cli.mjs")).args(["--sync", "--wit", "wit"]);

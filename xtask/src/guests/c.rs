@@ -17,8 +17,14 @@ pub const ZIG: Wheel = Wheel {
     instead: "there is no other way yet",
 };
 
-/// The flags of every language that this compiler takes: small code, and a module that stays after `_initialize`.
-pub const FLAGS: [&str; 6] = ["-target", "wasm32-wasi", "-Os", "-mexec-model=reactor", "-Wall", "-Werror"];
+/// The flags of C and C++: small code in which `assert` holds, functions with their names, which come with `-g`, and a
+/// module that stays after `_initialize`.
+pub const FLAGS: [&str; 8] =
+    ["-target", "wasm32-wasi", "-Os", "-UNDEBUG", "-g", "-mexec-model=reactor", "-Wall", "-Werror"];
+
+/// What the linker is told: a stack of 256 KiB, for the compiler's own 16 MiB count as every instance's memory. It lies
+/// before everything else, so that what overflows it traps.
+pub const STACK: &str = "-Wl,-z,stack-size=262144";
 
 /// A module for V1's native gateway, whose source is taken as it is.
 const V1_MODULE: &str = "native/tests/c/fixture.c";
@@ -44,7 +50,7 @@ fn build(workshop: &Workshop<'_>) -> Result<()> {
 fn component(workshop: &Workshop<'_>, name: &str, source: &Path, bindings: &Path) -> Result<()> {
     let core = workshop.scratch().join(name).with_extension("core.wasm");
     let mut compiler = zig(workshop);
-    compiler.arg("cc").args(FLAGS).arg("-I").arg(bindings).arg(source);
+    compiler.arg("cc").args(FLAGS).args([STACK, "-I"]).arg(bindings).arg(source);
     workshop.run(compiler.args(sources(bindings)?).arg("-o").arg(&core))?;
     workshop.componentize(&core, name)
 }

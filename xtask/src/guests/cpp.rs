@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::c::{FLAGS, provide, sources, zig};
+use super::c::{FLAGS, STACK, provide, sources, zig};
 use super::{EXAMPLES, Language, Workshop};
 
 pub const LANGUAGE: Language = Language { name: "cpp", always: false, by_host: true, provide, build };
@@ -21,7 +21,7 @@ fn build(workshop: &Workshop<'_>) -> Result<()> {
     for name in EXAMPLES {
         let core = workshop.scratch().join(name).with_extension("core.wasm");
         let mut compiler = zig(workshop);
-        compiler.arg("c++").args(FLAGS).args(["-std=c++23", "-fno-exceptions", "-I"]).arg(&bindings);
+        compiler.arg("c++").args(FLAGS).args([STACK, "-std=c++23", "-fno-exceptions", "-I"]).arg(&bindings);
         compiler.arg(workshop.sources().join(name).with_extension("cpp")).args(&objects);
         workshop.run(compiler.arg("-o").arg(&core))?;
         workshop.componentize(&core, name)?;

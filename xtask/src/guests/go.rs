@@ -33,7 +33,7 @@ fn build(workshop: &Workshop<'_>) -> Result<()> {
         // Neither the user's settings nor the network: nothing but the toolchain and the sources.
         go.envs([("GOENV", "off"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local"), ("GOWORK", "off")]);
         go.envs([("GOFLAGS", ""), ("GOOS", "wasip1"), ("GOARCH", "wasm")]);
-        go.args(["build", "-trimpath", "-buildmode=c-shared", "-ldflags=-s -w", "-o"]).arg(&core);
+        go.args(["build", "-trimpath", "-buildmode=c-shared", "-ldflags=-w", "-o"]).arg(&core);
         workshop.run(go.arg(format!("./{name}")))?;
         workshop.componentize(&core, name)?;
     }

@@ -65,10 +65,16 @@ impl<'a> Workshop<'a> {
         Ok(folder)
     }
 
-    /// Makes a finished component of a core module, as an author does.
+    /// Makes a finished component of a core module, as an author does. It keeps the names of its functions.
     pub fn componentize(&self, core: &Path, name: &str) -> Result<()> {
         let mut command = self.wasm_host();
-        self.run(command.arg("componentize").arg(core).arg("--output").arg(self.component(name)))
+        self.run(
+            command
+                .args(["componentize", "--strip-debug"])
+                .arg(core)
+                .arg("--output")
+                .arg(self.component(name)),
+        )
     }
 
     /// The examples' sizes, for the summary.

@@ -7,15 +7,17 @@ use anyhow::Result;
 use super::c::{provide, zig};
 use super::{EXAMPLES, Language, Workshop};
 
-/// Small code, exports that stay, and a module without an end.
-const FLAGS: [&str; 7] = [
+/// Checked code with the names of its functions, exports that stay, a module without an end, and the stack that C has.
+const FLAGS: [&str; 9] = [
     "build-exe",
     "-target",
     "wasm32-wasi",
-    "-OReleaseSmall",
+    "-OReleaseSafe",
     "-fno-entry",
     "-rdynamic",
     "-mexec-model=reactor",
+    "--stack",
+    "262144",
 ];
 
 pub const LANGUAGE: Language = Language { name: "zig", always: false, by_host: true, provide, build };
