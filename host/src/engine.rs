@@ -216,7 +216,11 @@ impl Engine {
         let broken = |error: wasmtime::Error| CompileError::Component(format!("{error:#}"));
         let engine = self.wasmtime(settings).map_err(broken)?;
         if let Some(code) = self.shared.precompiled.find(&engine, digest) {
-            return self.place(settings, |engine| load(engine, &code), is_over_a_limit);
+            match self.place(settings, |engine| load(engine, &code), &is_over_a_limit) {
+                Ok(compiled) => return Ok(compiled),
+                // As with every other reason not to use it; what is over a limit is so once more.
+                Err(error) => tracing::warn!(%error, component = digest, "ahead-of-time code is not used"),
+            }
         }
         let compile = |engine: &wasmtime::Engine| Component::from_binary(engine, binary);
         let Some(compiler) = &self.shared.compiler else {

@@ -199,16 +199,19 @@ impl Session {
         };
         let Setup { class, ledger, .. } = &self.setup;
         let created = Attachment::create(class, create.clone(), gateway, channel.clone(), ledger);
-        self.skip_repetitions(&create);
         match created {
             Ok(attached) => {
                 while_bounded(REUNION, || self.reunion.is_due(&*channel, &create.uri));
                 self.reunion.end();
+                self.skip_repetitions(&create);
                 tracing::info!(module = self.label(), channel = create.uri, "created");
                 self.attached = Some(attached);
                 self.reply(Status::SUCCESS);
             }
-            Err(failure) => self.on_failure(&failure),
+            Err(failure) => {
+                self.skip_repetitions(&create);
+                self.on_failure(&failure);
+            }
         }
     }
 

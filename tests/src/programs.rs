@@ -74,6 +74,8 @@ pub fn command(scratch: &Scratch, program: impl AsRef<OsStr>) -> Command {
         .env("TMPDIR", scratch.path())
         .env("XDG_CACHE_HOME", workspace().join("target/tmp/end-to-end-cache"))
         .env_remove("RUST_LOG")
+        // Where cargo builds what the tests belong to is not where it builds what they make.
+        .env_remove("CARGO_TARGET_DIR")
         .env_remove("XDG_RUNTIME_DIR")
         .env_remove("SANDGATE_LAUNCHED_BY")
         .env_remove("SANDGATE_LINK_FD");

@@ -35,6 +35,11 @@ impl V1Gateway {
         Self { control: Pair::dial(control), message: message_channel, uri, echoes: Cell::new(0) }
     }
 
+    /// Names another message channel in what it creates from now on, and leaves it to others to connect to it.
+    pub fn name_channel(&mut self, message: &str) {
+        self.uri = format!("ipc://{message}");
+    }
+
     /// The bytes of the Create for a module with these arguments.
     #[must_use]
     pub fn create_frame(&self, arguments: &str) -> Bytes {

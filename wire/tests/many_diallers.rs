@@ -25,13 +25,18 @@ fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-async fn all_find_their_peers(addresses: &[Address]) {
-    let open = |address: &Address| PairChannel::dial(address, OPTIONS).unwrap();
-    let diallers: Vec<PairChannel> = addresses.iter().map(open).collect();
+/// Makes sure that nobody listens, but that the files are there, as one that was killed leaves them.
+fn leave_files(addresses: &[Address]) {
+    for address in addresses {
+        drop(UnixListener::bind(address.path().unwrap()).unwrap());
+    }
+}
+
+/// Listens everywhere, one after the other, so that most dial in vain for a while; until all have found their peers.
+async fn all_find_peers(diallers: &[PairChannel], addresses: &[Address]) -> Vec<PairChannel> {
     let (mut listeners, mut most) = (Vec::new(), 0);
     until("all to be connected", || {
         most = most.max(descriptors());
-        // One after the other, so that most of them dial in vain for a while.
         if let Some(address) = addresses.get(listeners.len()) {
             listeners.push(PairChannel::listen(address, OPTIONS).unwrap());
         }
@@ -39,21 +44,26 @@ async fn all_find_their_peers(addresses: &[Address]) {
     })
     .await;
     assert!(most <= DIALLERS * DESCRIPTORS + MORE, "{most} descriptors");
-    for channel in diallers.iter().chain(&listeners) {
-        channel.close().await;
-    }
+    listeners
 }
 
 #[tokio::test]
-async fn many_diallers_find_peers_where_there_was_nothing_and_where_others_have_died() {
+async fn many_diallers_find_peers_where_there_was_nothing_and_again_where_these_have_died() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     let place = Place::new();
     let addresses = addresses(&place);
-    all_find_their_peers(&addresses).await;
-    for address in &addresses {
-        // The file stays when the socket is closed.
-        drop(UnixListener::bind(address.path().unwrap()).unwrap());
+    let open = |address: &Address| PairChannel::dial(address, OPTIONS).unwrap();
+    let diallers: Vec<PairChannel> = addresses.iter().map(open).collect();
+    for _ in 0..2 {
+        let listeners = all_find_peers(&diallers, &addresses).await;
+        for listener in &listeners {
+            listener.close().await;
+        }
+        leave_files(&addresses);
     }
-    all_find_their_peers(&addresses).await;
+    drop(diallers);
+    // Many that come where others have died before.
+    let diallers: Vec<PairChannel> = addresses.iter().map(open).collect();
+    all_find_peers(&diallers, &addresses).await;
 }

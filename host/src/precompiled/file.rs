@@ -64,6 +64,9 @@ pub enum FileError {
 pub fn write(module: &Module, path: &Path) -> Result<u64, FileError> {
     let component = module.instances.instance_pre().component();
     let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    if code.len() as u64 > CODE_MAX {
+        return Err(io::Error::other(format!("there is more code than {CODE_MAX} bytes")).into());
+    }
     let header = Header {
         form: FORM,
         component: module.digest().to_owned(),

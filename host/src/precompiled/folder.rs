@@ -86,7 +86,13 @@ impl Precompiled {
     /// The code of the component with this digest, for this engine. What cannot be used is told to the log.
     pub(crate) fn find(&self, engine: &wasmtime::Engine, component: &str) -> Option<Code> {
         let wanted = (component.to_owned(), identity(engine));
-        let path = self.files.get(&wanted)?;
+        let Some(path) = self.files.get(&wanted) else {
+            if let Some((_, other)) = self.files.iter().find(|((of, _), _)| of == component) {
+                let file = other.display();
+                tracing::info!(%file, "ahead-of-time code is for another version, processor or setting");
+            }
+            return None;
+        };
         let code = || -> Result<Code, Unusable> {
             let (header, mut file) = open(path)?;
             if (header.component.as_str(), header.engine.as_str()) != (component, wanted.1.as_str()) {

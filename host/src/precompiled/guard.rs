@@ -18,8 +18,8 @@ const STICKY: u32 = 0o1000;
 pub enum Untrusted {
     /// It can be changed or replaced.
     #[error(
-        "{} can be written by this process, and native code is taken only from where it cannot: let another user \
-         own it, or mount it read-only (which is the only way as root, who may write everything else)",
+        "{} can be written by this process, and native code is taken only from where it cannot: let root own the \
+         folder and run wasm-host as another user, who may not write there",
         place.display()
     )]
     Writable {
@@ -28,8 +28,7 @@ pub enum Untrusted {
     },
     /// It belongs to the user whom the process runs as.
     #[error(
-        "{} belongs to the user whom this process runs as, who can make it writable: let another user own it, or \
-         mount it read-only",
+        "{} belongs to the user whom this process runs as, who can make it writable: let another user own it",
         place.display()
     )]
     Owned {
@@ -46,28 +45,18 @@ pub enum Untrusted {
     },
 }
 
-/// What the system lets this process do with a place.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Right {
-    /// It may write there.
-    Write,
-    /// It may not.
-    Read,
-    /// Nobody may, until it is mounted otherwise.
-    Mounted,
-}
-
 /// A file, or a folder above it.
 #[derive(Clone, Copy, Debug)]
 struct Place<'a> {
     path: &'a Path,
-    right: Right,
+    is_writable: bool,
     is_own: bool,
     is_sticky: bool,
 }
 
 /// Checks a path without symbolic links, as [`Path::canonicalize`] gives it, and all the folders above: who may write
-/// one of those can put another folder in the place of the one below.
+/// one of those can put another folder in the place of the one below. That a place is mounted read-only says nothing,
+/// for the same files may be writable in another.
 pub(super) fn check(path: &Path) -> Result<(), Untrusted> {
     let places = path.ancestors().map(look).collect::<Result<Vec<_>, _>>()?;
     judge(&places)
@@ -76,14 +65,20 @@ pub(super) fn check(path: &Path) -> Result<(), Untrusted> {
 fn look(path: &Path) -> Result<Place<'_>, Untrusted> {
     let unknown = |reason| Untrusted::Unknown { place: path.to_owned(), reason };
     let metadata = path.symlink_metadata().map_err(unknown)?;
-    let right = match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
-        Ok(()) => Right::Write,
-        Err(Errno::ACCESS | Errno::PERM) => Right::Read,
-        Err(Errno::ROFS) => Right::Mounted,
+    let is_writable = match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
+        Ok(()) => true,
+        Err(Errno::ACCESS | Errno::PERM) => false,
+        // It is mounted read-only here. The file system's own modes are not asked then.
+        Err(Errno::ROFS) => geteuid().is_root() || is_writable_by_mode(&metadata),
         Err(error) => return Err(unknown(error.into())),
     };
     let is_own = metadata.uid() == geteuid().as_raw();
-    Ok(Place { path, right, is_own, is_sticky: metadata.mode() & STICKY != 0 })
+    Ok(Place { path, is_writable, is_own, is_sticky: metadata.mode() & STICKY != 0 })
+}
+
+/// By the group's or everybody's rights; the owner's are another matter. Whoever the group is: it may be this process's.
+fn is_writable_by_mode(metadata: &std::fs::Metadata) -> bool {
+    metadata.mode() & 0o022 != 0
 }
 
 /// From the file upwards.
@@ -91,15 +86,13 @@ fn judge(places: &[Place<'_>]) -> Result<(), Untrusted> {
     let mut below: Option<Place<'_>> = None;
     for place in places.iter().copied() {
         let path = || place.path.to_owned();
-        match place.right {
-            Right::Mounted => {}
-            // What is mounted cannot be replaced in the folder above.
-            Right::Write | Right::Read if below.is_some_and(|below| below.right == Right::Mounted) => break,
-            // As in /tmp: others' things cannot be taken away there.
-            Right::Write if place.is_sticky && !place.is_own && below.is_some_and(|below| !below.is_own) => {}
-            Right::Write => return Err(Untrusted::Writable { place: path() }),
-            Right::Read if place.is_own => return Err(Untrusted::Owned { place: path() }),
-            Right::Read => {}
+        // As in /tmp: others' things cannot be taken away there.
+        let keeps_others = place.is_sticky && !place.is_own && below.is_some_and(|below| !below.is_own);
+        if place.is_writable && !keeps_others {
+            return Err(Untrusted::Writable { place: path() });
+        }
+        if place.is_own {
+            return Err(Untrusted::Owned { place: path() });
         }
         below = Some(place);
     }
@@ -110,8 +103,8 @@ fn judge(places: &[Place<'_>]) -> Result<(), Untrusted> {
 mod tests {
     use super::*;
 
-    fn place(right: Right, is_own: bool, is_sticky: bool) -> Place<'static> {
-        Place { path: Path::new("/place"), right, is_own, is_sticky }
+    fn place(is_writable: bool, is_own: bool, is_sticky: bool) -> Place<'static> {
+        Place { path: Path::new("/place"), is_writable, is_own, is_sticky }
     }
 
     fn verdict(places: &[Place<'_>]) -> &'static str {
@@ -125,8 +118,8 @@ mod tests {
 
     #[test]
     fn nothing_that_this_process_could_change_is_taken() {
-        let others = place(Right::Read, false, false);
-        let [writable, owned] = [place(Right::Write, false, false), place(Right::Read, true, false)];
+        let others = place(false, false, false);
+        let [writable, owned] = [place(true, false, false), place(false, true, false)];
         assert_eq!(verdict(&[others, others, others]), "taken");
         for n in 0..3 {
             let mut places = [others; 3];
@@ -138,19 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mounted_read_only_is_taken_whosever_it_is() {
-        let mounted = place(Right::Mounted, true, false);
-        let above = place(Right::Write, true, false);
-        assert_eq!(verdict(&[mounted, mounted, above, above]), "taken");
-        assert_eq!(verdict(&[above, mounted]), "writable");
-    }
-
-    #[test]
     fn others_things_in_a_sticky_folder_are_taken() {
-        let others = place(Right::Read, false, false);
-        assert_eq!(verdict(&[others, place(Right::Write, false, true), others]), "taken");
-        assert_eq!(verdict(&[others, place(Right::Write, true, true), others]), "writable", "its owner may");
-        assert_eq!(verdict(&[place(Right::Write, false, true), others]), "writable", "a file may be added");
+        let others = place(false, false, false);
+        assert_eq!(verdict(&[others, place(true, false, true), others]), "taken");
+        assert_eq!(verdict(&[others, place(true, true, true), others]), "writable", "its owner may");
+        assert_eq!(verdict(&[place(true, false, true), others]), "writable", "a file may be added");
     }
 
     #[test]

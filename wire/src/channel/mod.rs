@@ -1,6 +1,7 @@
 //! How frames travel between two processes, and the twin within one process for tests.
 
 mod endpoint;
+mod keeper;
 mod late;
 mod memory;
 mod pair;

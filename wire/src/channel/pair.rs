@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::endpoint::{Endpoint, Role};
+use super::keeper;
 use super::presence::Presence;
 use super::queue::{Queue, wake};
 use super::reaper::{self, Remains};
@@ -170,7 +171,7 @@ impl PairChannel {
             if event == PipeEvent::RemovePost
                 && let Some(endpoint) = endpoint.upgrade()
             {
-                endpoint.keep();
+                keeper::keep(&endpoint);
             }
         };
         socket.pipe_notify(notice).map_err(failed)?;

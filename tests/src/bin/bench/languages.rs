@@ -92,9 +92,11 @@ fn at_rest(language: &Language, component: &Path, starts: usize) -> Result<(f64,
     let host = HostConfiguration::new()
         .component(MODULE, &control, component, language.settings())
         .start_with(&scratch, &["-v"]);
-    let gateway = V1Gateway::dial(&control, &scratch.id("message"));
+    let mut gateway = V1Gateway::dial(&control, &scratch.id("message"));
     let mut times = Vec::new();
     for nth in 1..=starts {
+        // Otherwise the Reply would wait for the gateway to come back to a channel that was closed.
+        gateway.name_channel(&scratch.id(&format!("message{nth}")));
         let begun = Instant::now();
         gateway.attach(ARGUMENTS);
         times.push(begun.elapsed().as_secs_f64() * 1e6);
