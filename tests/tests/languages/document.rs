@@ -20,9 +20,8 @@ V1's control channel, the code being in the cache; the time for each message of 
 host link, source and sink included; and half of the round trips when there is one. A figure is the median of some rounds,
 and stands beside that of Rust in the same run.
 
-Sizes and memory are those of 24 November 2026, 17:15. The times are of a run earlier that day; since then modules in C, C++,
-Zig and Go have got names, small stacks, and in Zig checks. Four runs with these, while the machine had other work to do,
-had about the same times for messages and round trips; creating was delayed by the other work and could not be told.
+The figures are those of 24 November 2026, five rounds. Times of different days differ more than languages close to each
+other do.
 
 ```console
 $ cargo xtask bench --only languages --json docs/languages.json
