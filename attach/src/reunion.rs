@@ -9,8 +9,8 @@ use std::time::Duration;
 use sandgate_wire::Channel;
 
 /// The longest that anybody waits for it: V1's gateway repeats its Create after a second. It dials again within a
-/// tenth of one.
-pub const REUNION: Duration = Duration::from_secs(1);
+/// tenth of one, unless it takes the closing for that of its own end; then what it sends waits for it.
+pub const REUNION: Duration = Duration::from_millis(500);
 
 /// The gateway that has been cut off, if any.
 #[derive(Debug, Default)]
