@@ -19,7 +19,7 @@ pub(crate) const MAGIC: &[u8] = b"{\"sandgate-compiled\":";
 const FORM: u32 = 1;
 /// The longest first line, in bytes.
 const HEADER_MAX: u64 = 1 << 10;
-/// The most code, in bytes: four times what a component of the largest size was ever seen to become.
+/// The most code, in bytes.
 const CODE_MAX: u64 = 1 << 30;
 /// Nobody needs to write it again.
 const MODE: u32 = 0o444;

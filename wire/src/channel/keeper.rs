@@ -2,10 +2,10 @@
 //!
 //! It makes them anew, for the reason that [`Endpoint`] has, and it sees to it that they do not try too often. A try to
 //! connect where nobody listens costs NNG 1.4 a descriptor until its one polling thread has come to it, and that looks at
-//! every such descriptor again and again: a hundred of them are given back within milliseconds, a thousand at three
-//! hundred a second. More tries than that, and the descriptors of the process run out. So diallers that are many begin one
-//! after the other, and the more of them there are the longer each waits between tries. And where there is no socket file
-//! nothing is tried, but looked whether there is one, which costs a thousandth of that.
+//! every such descriptor again and again, so the more there are the more slowly they are given back: of twenty thousand,
+//! fourteen a second. Then the descriptors of the process run out. So diallers that are many begin one after the other,
+//! and the more of them there are the longer each waits between tries. And where there is no socket file nothing is tried,
+//! but looked whether there is one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -62,15 +62,8 @@ pub(crate) fn measure(report: &mut Report, rounds: u32, scale: usize) -> Result<
     for (language, measured) in &languages {
         for (what, (name, unit)) in WHAT.into_iter().enumerate() {
             let (value, reference) = (middle(measured, what), middle(reference, what));
-            report.add(Row {
-                name: format!("{}: {name}", language.name),
-                value,
-                unit,
-                reference: Some(reference),
-                ratio: Some(value / reference),
-                goal: None,
-                met: None,
-            });
+            let row = Row::new(format!("{}: {name}", language.name), value, unit);
+            report.add(row.beside(reference, value / reference));
         }
     }
     Ok(())

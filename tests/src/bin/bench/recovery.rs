@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::figures::percentiles;
+use crate::goal::Goal;
 use crate::local::{LocalGateway, PATIENCE, Pending};
-use crate::report::{Report, Row, number};
+use crate::report::{Report, Row};
 
 /// Blows of one round.
 const TRAPS: usize = 600;
@@ -69,16 +70,8 @@ pub(crate) fn measure(report: &mut Report, rounds: u32, scale: usize) -> Result<
 fn add(report: &mut Report, name: &str, times: Vec<Duration>, goals: Option<[f64; 2]>) {
     let values = percentiles(times);
     for (index, percentile) in ["p50", "p99"].into_iter().enumerate() {
-        let (value, goal) = (values[index], goals.map(|goals| goals[index]));
-        report.add(Row {
-            name: format!("{name}, {percentile}"),
-            value,
-            unit: "us",
-            reference: None,
-            ratio: None,
-            goal: goal.map(|goal| format!("at most {}", number(goal))),
-            met: goal.map(|goal| value <= goal),
-        });
+        let goals: Vec<Goal> = goals.iter().map(|goals| Goal::AtMost(goals[index])).collect();
+        report.add(Row::new(format!("{name}, {percentile}"), values[index], "us").with_goals(&goals));
     }
 }
 

@@ -38,15 +38,10 @@ pub(crate) fn measure(report: &mut Report, rounds: u32, scale: usize) -> Result<
                 path.gateway.stop()?;
             }
         }
-        report.add(Row {
-            name: format!("segments {} KiB: a frame by its token, beside by value, p50", size >> 10),
-            value: median(by_token.iter().copied()),
-            unit: "us",
-            reference: Some(median(by_value.iter().copied())),
-            ratio: Some(median(iter::zip(&by_token, &by_value).map(|(token, value)| token / value))),
-            goal: None,
-            met: None,
-        });
+        let name = format!("segments {} KiB: a frame by its token, beside by value, p50", size >> 10);
+        let ratio = median(iter::zip(&by_token, &by_value).map(|(token, value)| token / value));
+        let row = Row::new(name, median(by_token.iter().copied()), "us");
+        report.add(row.beside(median(by_value.iter().copied()), ratio));
     }
     Ok(())
 }
