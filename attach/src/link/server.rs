@@ -189,7 +189,7 @@ impl LinkServer {
 
     /// Greets on a connection and serves it to its end. Says false if nothing came of it.
     async fn serve(&self, mut stream: UnixStream, patience: Duration) -> bool {
-        let mine = Greeting::ours(self.shared.instance);
+        let mine = Greeting::ours(self.shared.instance).with(Features::RINGS);
         let agreed = match timeout(patience, greet(&mut stream, &mine)).await {
             Ok(Ok(agreed)) => agreed,
             failed => {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sandgate_wire::link::{
-    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
+    Agreed, Beats, Features, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
     Window, carry, greet,
 };
 use sandgate_wire::segments::SegmentAuthority;
@@ -114,7 +114,7 @@ impl Links {
     }
 
     fn greeting(&self) -> Greeting {
-        Greeting::ours(self.shared.instance)
+        Greeting::ours(self.shared.instance).with(Features::RINGS)
     }
 
     /// The epoch of another attach.

@@ -124,6 +124,17 @@ pub enum Violation {
     /// A host asks for segments and does not read the answers.
     #[error("more than {0} answers about segments wait to be read")]
     TooManyRequests(usize),
+    /// Rings that are not there, or that are in use.
+    #[error("module {module} is to have the rings {slot}, which it cannot")]
+    Slot {
+        /// The module's number on the link.
+        module: u32,
+        /// Which rings.
+        slot: u32,
+    },
+    /// What is in the memory of rings, or what it says of itself, cannot come from an honest peer.
+    #[error("in the rings {0}")]
+    Rings(#[from] sandgate_ring::Violation),
     /// Descriptors that no frame speaks of, or a frame without the descriptor that it speaks of.
     #[error("descriptors and the frames that speak of them do not agree")]
     Descriptors,

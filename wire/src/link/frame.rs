@@ -78,10 +78,14 @@ pub enum Kind {
     SegmentGranted = 19,
     /// [`SegmentFrame::Refused`].
     SegmentRefused = 20,
+    /// Whether rings are used: the gateway sends them, the host answers.
+    Rings = 21,
+    /// Gateway to host: which rings carry the lane that is opened next.
+    Slot = 22,
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::Hello,
         Self::Open,
         Self::Opened,
@@ -102,6 +106,8 @@ impl Kind {
         Self::SegmentsHeld,
         Self::SegmentGranted,
         Self::SegmentRefused,
+        Self::Rings,
+        Self::Slot,
     ];
 
     /// The kind with this number, if it is known.
@@ -112,7 +118,7 @@ impl Kind {
 
     /// Whether it is one of those that speak of segments.
     fn is_of_segments(self) -> bool {
-        self as u8 >= Self::SegmentCreate as u8
+        (Self::SegmentCreate as u8..=Self::SegmentRefused as u8).contains(&(self as u8))
     }
 
     /// The largest payload of such a frame in bytes.
@@ -226,6 +232,20 @@ pub enum Frame {
         /// What is said.
         frame: SegmentFrame,
     },
+    /// The gateway has rings, and their descriptors are beside this; or the host uses them.
+    Rings {
+        /// Whether there are any, or whether they are used.
+        used: bool,
+    },
+    /// Gateway to host: the lane of this module and epoch, once it is open, is carried by rings.
+    Slot {
+        /// The module's number on the link.
+        module: u32,
+        /// Which attach of the module.
+        epoch: u32,
+        /// Which rings of the arena, and which life of them.
+        slot: Slot,
+    },
     /// Everything else.
     Signal(Signal),
     /// A kind that this version does not know, to be ignored.
@@ -262,6 +282,8 @@ impl Frame {
             Some(Kind::Settle) => Self::Settle { module, epoch, sequence },
             Some(Kind::Ping) => Self::Ping { sequence },
             Some(Kind::Pong) => Self::Pong { sequence },
+            Some(Kind::Rings) => Self::Rings { used: sequence != 0 },
+            Some(Kind::Slot) => Self::Slot { module, epoch, slot: Slot::from_sequence(sequence) },
             Some(Kind::Hello) => Self::Hello(Greeting::decode(payload.as_ref())?),
             Some(kind) if kind.is_of_segments() => {
                 let frame = SegmentFrame::decode(kind, sequence, payload.as_ref())?;
@@ -282,6 +304,8 @@ impl Frame {
             Self::Ping { .. } => Kind::Ping as u8,
             Self::Pong { .. } => Kind::Pong as u8,
             Self::Segment { frame, .. } => frame.kind() as u8,
+            Self::Rings { .. } => Kind::Rings as u8,
+            Self::Slot { .. } => Kind::Slot as u8,
             Self::Signal(signal) => signal.kind() as u8,
             Self::Unknown { kind } => *kind,
         }
@@ -310,12 +334,33 @@ impl Frame {
             Self::Ping { sequence } => bytes.put_slice(&bare(Kind::Ping, 0, 0, *sequence)),
             Self::Pong { sequence } => bytes.put_slice(&bare(Kind::Pong, 0, 0, *sequence)),
             Self::Segment { module, epoch, frame } => frame.encode(*module, *epoch, &mut bytes),
+            Self::Rings { used } => bytes.put_slice(&bare(Kind::Rings, 0, 0, u64::from(*used))),
+            Self::Slot { module, epoch, slot } => bytes.put_slice(&slot.encode(*module, *epoch)),
             Self::Signal(signal) => signal.encode(&mut bytes),
             Self::Unknown { kind } => {
                 bytes.put_slice(&Header { kind: *kind, ..Header::default() }.encode());
             }
         }
         Ok(bytes.freeze())
+    }
+}
+
+/// Rings of the arena that a gateway and a host share.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Slot {
+    /// Which.
+    pub number: u32,
+    /// How often they have been given to a lane.
+    pub life: u32,
+}
+
+impl Slot {
+    fn from_sequence(sequence: u64) -> Self {
+        Self { number: sequence as u32, life: (sequence >> 32) as u32 }
+    }
+
+    pub(super) fn encode(self, module: u32, epoch: u32) -> [u8; HEADER_SIZE] {
+        bare(Kind::Slot, module, epoch, u64::from(self.life) << 32 | u64::from(self.number))
     }
 }
 

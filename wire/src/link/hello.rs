@@ -48,6 +48,12 @@ impl Greeting {
         Self { versions: Versions::OURS, features: Features::OURS, instance }
     }
 
+    /// The same, with other abilities as well.
+    #[must_use]
+    pub fn with(self, features: Features) -> Self {
+        Self { features: self.features.and(features), ..self }
+    }
+
     /// What comes of it together with the other side's greeting. `None`: there is no common version.
     #[must_use]
     pub fn agree(&self, theirs: &Self) -> Option<Agreed> {

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::{Features, Lane, STATISTICS_MAX, Side, Signal};
+use super::rings::Rings;
+use super::{Features, Lane, STATISTICS_MAX, Side, Signal, Violation};
 use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
@@ -195,6 +196,7 @@ pub(super) struct Connection {
     number: u64,
     side: Side,
     features: Features,
+    rings: Option<Arc<Rings>>,
 }
 
 impl Connection {
@@ -209,6 +211,19 @@ impl Connection {
     /// Whether the peer knows of shared memory segments.
     pub(super) fn knows_segments(&self) -> bool {
         self.features.contains(Features::SEGMENTS)
+    }
+
+    /// What carries parcels beside the socket.
+    pub(super) fn rings(&self) -> Option<&Arc<Rings>> {
+        self.rings.as_ref()
+    }
+
+    /// The peer has broken the rules past the socket, so the connection ends. To be called without a lock.
+    pub(super) fn break_off(self, violation: Violation) {
+        let writer = self.shared.lock().break_off(self.number, violation);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
     }
 
     /// The lane has something to send. To be called without a lock.

@@ -20,6 +20,8 @@ mod lanes;
 mod negotiation;
 mod offer;
 mod parcel;
+#[cfg(unix)]
+mod rings;
 mod segments;
 mod signal;
 

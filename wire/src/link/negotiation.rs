@@ -47,13 +47,22 @@ impl Features {
     /// Shared memory segments: their frames, and descriptors beside them.
     pub const SEGMENTS: Self = Self(1);
 
-    /// What this build can do.
+    /// Rings in shared memory, below the lanes. A process says so where it also serves them.
+    pub const RINGS: Self = Self(2);
+
+    /// What everything in this build can do.
     pub const OURS: Self = Self::SEGMENTS;
 
     /// Whether these are all among it.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// What both can do.

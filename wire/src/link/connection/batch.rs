@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::link::frame::{Header, Kind, bare};
+use crate::link::frame::{Header, Kind, Slot, bare};
 use crate::link::{Parcel, SegmentFrame, Signal};
 use crate::segments::{Memory, SegmentError};
 
@@ -107,6 +107,10 @@ impl Batch {
         self.descriptors.push_back(Beside { pieces_before, memory, instead: instead.freeze() });
         frame.encode(module, epoch, &mut self.buffer);
         self.seal();
+    }
+
+    pub(in crate::link) fn slot(&mut self, module: u32, epoch: u32, slot: Slot) {
+        self.put(&slot.encode(module, epoch));
     }
 
     fn put(&mut self, header: &[u8]) {

@@ -7,16 +7,19 @@ mod reader;
 mod writer;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::frame::{Frame, HEADER_SIZE, Header, Kind, Payload};
 use super::lanes::Shared;
+use super::rings::{self, Rings};
 use super::{Agreed, Beats, Features, Greeting, Lanes, LinkError, Signal, Violation};
 use descriptors::Source;
 use pulse::Pulse;
@@ -38,6 +41,16 @@ pub enum Side {
     Gateway,
     /// It answers.
     Host,
+}
+
+impl Side {
+    /// Up to here outgoing parcels are in front of a settling that is told when the parcels up to `written` are.
+    pub(super) fn vouched_for(self, written: u64) -> u64 {
+        match self {
+            Self::Gateway => u64::MAX,
+            Self::Host => written,
+        }
+    }
 }
 
 /// Says Hello and hears the peer's. To be bounded in time by the caller; a stream that this was interrupted on
@@ -102,7 +115,11 @@ pub async fn carry(
     beats: Beats,
 ) -> LinkError {
     let lanes = &lanes.shared;
-    let begun = match lanes.begin(side, agreed) {
+    let rings = match share_rings(&mut stream, agreed, side, beats).await {
+        Ok(rings) => rings.map(Arc::new),
+        Err(error) => return error,
+    };
+    let begun = match lanes.begin(side, agreed, rings.clone()) {
         Ok(begun) => begun,
         Err(error) => return error,
     };
@@ -115,6 +132,7 @@ pub async fn carry(
     let mut reader = Reader::new(read, side, lanes.clone(), begun, signals, &pulse);
     let mut writer = Writer::new(write, lanes.clone(), connection, &pulse);
 
+    let _serving = rings.map(|rings| Serving(tokio::spawn(rings.serve())));
     let ended = {
         let mut reading = pin!(reader.run());
         // The writer comes last and sends what the others have left for it.
@@ -137,6 +155,29 @@ pub async fn carry(
         let _ = timeout(FAREWELL, writer.say_bye(violation.to_string())).await;
     }
     ended
+}
+
+/// The rings of a connection whose peers both know of them.
+async fn share_rings(
+    stream: &mut UnixStream,
+    agreed: &Agreed,
+    side: Side,
+    beats: Beats,
+) -> Result<Option<Rings>, LinkError> {
+    if !agreed.features.contains(Features::RINGS) {
+        return Ok(None);
+    }
+    let shared = timeout(beats.patience, rings::establish(stream, side)).await;
+    shared.unwrap_or(Err(LinkError::Silent(beats.patience)))
+}
+
+/// Ends the looking at rings with the connection, also when its future is dropped.
+struct Serving(JoinHandle<()>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Sees to it that the lanes know of the connection's end, also when its future is dropped.

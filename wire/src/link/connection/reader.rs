@@ -220,6 +220,9 @@ impl<'a> Reader<'a> {
             {
                 self.on_segment((module, epoch), frame)
             }
+            (Side::Host, Frame::Slot { module, epoch, slot }) => {
+                Ok(self.lanes.on_slot(self.connection, (module, epoch), slot)?)
+            }
             (_, Frame::Signal(Signal::Bye { reason })) => Err(LinkError::Left(reason)),
             (Side::Host, Frame::Ping { sequence }) => self.on_ping(sequence).await,
             (Side::Gateway, Frame::Pong { .. }) => Ok(()),

@@ -3,6 +3,10 @@
 
 use std::task::Waker;
 
+use sandgate_ring::End;
+
+use super::carrying::After;
+use super::ringed::Ringed;
 use super::segments::{Due, Over};
 use super::{Lane, State, wake};
 use crate::link::connection::Batch;
@@ -23,6 +27,7 @@ pub(in crate::link) struct Resumed {
     producer: Option<Waker>,
     /// Who waited for segments that this peer knows nothing of.
     segments: Over,
+    after: After,
 }
 
 impl Resumed {
@@ -30,6 +35,7 @@ impl Resumed {
     pub(in crate::link) fn wake(self) {
         wake(self.producer);
         self.segments.wake();
+        self.after.run();
     }
 }
 
@@ -37,6 +43,11 @@ impl Lane {
     /// What the peer may have unsettled.
     pub(in crate::link) fn window(&self) -> Window {
         self.shared.window
+    }
+
+    /// Whether rings may carry it.
+    pub(in crate::link) fn is_for_rings(&self) -> bool {
+        self.shared.by_rings
     }
 
     /// The newest parcel that has arrived.
@@ -48,13 +59,14 @@ impl Lane {
         self.lock().closed
     }
 
-    /// From now on this connection carries the lane, whose peer has told what it has received and its
-    /// window. `None`: the lane is closed. The caller shows it with [`Lane::show_connected`].
+    /// From now on this connection carries the lane, by this end of rings if there is one, whose peer has told what it has
+    /// received and its window. `None`: the lane is closed. The caller shows it with [`Lane::show_connected`].
     pub(in crate::link) fn resume(
         &self,
         connection: Connection,
         received: u64,
         window: Window,
+        end: Option<End>,
     ) -> Result<Option<Resumed>, Violation> {
         let mut state = self.lock();
         if state.closed {
@@ -63,18 +75,25 @@ impl Lane {
         state.outgoing.resume(received, window)?;
         state.incoming.resume();
         let segments = state.segments.resume(connection.side(), connection.knows_segments());
+        state.ring = end.zip(connection.rings()).map(|(end, rings)| {
+            rings.enter(end.slot().number, self.clone());
+            Ringed::new(rings.clone(), end, connection.side())
+        });
         state.connection = Some(connection);
         state.resumed += 1;
+        // Something may have come before there was a lane to tell of it.
+        let after = state.on_ready();
         let is_to_be_announced = !state.announced && state.has_something_to_send();
         state.announced |= is_to_be_announced;
         let received = state.incoming.received();
         let producer = state.producer_to_wake();
-        Ok(Some(Resumed { is_to_be_announced, received, producer, segments }))
+        Ok(Some(Resumed { is_to_be_announced, received, producer, segments, after }))
     }
 
     /// No connection carries the lane any more. The caller shows it with [`Lane::show_connected`].
     pub(in crate::link) fn detach(&self) {
         let mut state = self.lock();
+        state.leave_rings();
         state.connection = None;
         state.announced = false;
         state.segments.detach();
@@ -133,14 +152,16 @@ impl Lane {
             batch.segment(module, epoch, &frame, memory);
         }
         for _ in 0..TURN {
-            if batch.is_full() {
+            if batch.is_full() || state.ring.is_some() {
                 break;
             }
             let Some((sequence, size, parcel)) = state.outgoing.next() else { break };
             batch.parcel(module, epoch, sequence, size, parcel);
         }
         let vouched_for = state.vouched_for();
-        if let Some(sequence) = state.incoming.take_due(vouched_for) {
+        if state.ring.is_none()
+            && let Some(sequence) = state.incoming.take_due(vouched_for)
+        {
             batch.settle(module, epoch, sequence);
         }
         state.announced = state.has_something_to_send();
@@ -154,7 +175,7 @@ impl State {
     }
 
     /// A waiting producer is woken when half of the window is free, so that it works in batches.
-    fn producer_to_wake(&mut self) -> Option<Waker> {
+    pub(super) fn producer_to_wake(&mut self) -> Option<Waker> {
         if self.outgoing.is_half_free() { self.producer.take() } else { None }
     }
 }

@@ -96,6 +96,11 @@ impl Incoming {
         self.written
     }
 
+    /// Whether nothing waits for the consumer.
+    pub(super) fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
     pub(super) fn next(&mut self) -> Option<Arrival> {
         self.arrivals.pop_front()
     }

@@ -7,8 +7,10 @@
 //! Wakers are called when neither is held.
 
 mod carried;
+mod carrying;
 mod incoming;
 mod outgoing;
+mod ringed;
 mod segments;
 
 use std::future::poll_fn;
@@ -19,9 +21,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::lanes::Connection;
-use super::{Parcel, Side, Window};
+use super::{Parcel, Violation, Window};
 use incoming::Incoming;
 use outgoing::Outgoing;
+use ringed::Ringed;
 use segments::Segments;
 
 pub(super) use carried::Resumed;
@@ -40,6 +43,8 @@ struct Shared {
     module: u32,
     epoch: u32,
     window: Window,
+    /// Whether rings may carry it.
+    by_rings: bool,
     state: Mutex<State>,
     connected: watch::Sender<bool>,
 }
@@ -50,6 +55,10 @@ struct State {
     segments: Segments,
     /// The connection that carries the lane now.
     connection: Option<Connection>,
+    /// What carries its parcels, where it is not the connection's socket.
+    ring: Option<Ringed>,
+    /// What the peer has done that no honest peer does, until the connection is told.
+    broken: Option<(Connection, Violation)>,
     /// The connection's writer knows that there is something to send.
     announced: bool,
     closed: bool,
@@ -134,12 +143,24 @@ impl Lane {
     /// this end, and the most that this end keeps for the peer, whatever the peer allows. Zero counts as one.
     #[must_use]
     pub fn new(module: u32, epoch: u32, window: Window) -> Self {
+        Self::make(module, epoch, window, true)
+    }
+
+    /// A lane as [`Lane::new`] makes it, which goes over the socket also where there are rings.
+    #[must_use]
+    pub fn on_socket(module: u32, epoch: u32, window: Window) -> Self {
+        Self::make(module, epoch, window, false)
+    }
+
+    fn make(module: u32, epoch: u32, window: Window, by_rings: bool) -> Self {
         let window = window.at_least_one();
         let state = State {
             outgoing: Outgoing::new(window),
             incoming: Incoming::new(window),
             segments: Segments::default(),
             connection: None,
+            ring: None,
+            broken: None,
             announced: false,
             closed: false,
             resumed: 0,
@@ -147,7 +168,8 @@ impl Lane {
             consumer: None,
         };
         let connected = watch::channel(false).0;
-        Self { shared: Arc::new(Shared { module, epoch, window, state: Mutex::new(state), connected }) }
+        let state = Mutex::new(state);
+        Self { shared: Arc::new(Shared { module, epoch, window, by_rings, state, connected }) }
     }
 
     /// The module's number on the link.
@@ -181,12 +203,13 @@ impl Lane {
             return Err(LaneSendError::Closed);
         }
         if state.outgoing.is_full() {
+            state.note_settled();
+        }
+        if state.outgoing.is_full() {
             return Err(LaneSendError::Full(parcel));
         }
         let sequence = state.outgoing.push(parcel, size);
-        let connection = state.announce();
-        drop(state);
-        self.tell(connection);
+        self.send_on(state);
         Ok(sequence)
     }
 
@@ -198,6 +221,9 @@ impl Lane {
         let mut state = self.lock();
         if state.closed {
             return Poll::Ready(Err(Closed));
+        }
+        if state.outgoing.is_full() {
+            state.note_settled();
         }
         if !state.outgoing.is_full() {
             return Poll::Ready(Ok(()));
@@ -231,6 +257,7 @@ impl Lane {
             if state.closed {
                 return Poll::Ready(Err(Closed));
             }
+            state.note_settled();
             if state.outgoing.kept() == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -251,9 +278,7 @@ impl Lane {
         }
         let after = state.outgoing.taken();
         state.incoming.settle(sequence, after);
-        let connection = state.announce();
-        drop(state);
-        self.tell(connection);
+        self.send_on(state);
     }
 
     /// Takes the oldest arrival. What arrived before this end was closed can still be taken.
@@ -262,14 +287,19 @@ impl Lane {
     /// [`Closed`] when this end was closed and nothing is left.
     pub fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Arrival, Closed>> {
         let mut state = self.lock();
-        if let Some(arrival) = state.incoming.next() {
-            return Poll::Ready(Ok(arrival));
-        }
-        if state.closed {
-            return Poll::Ready(Err(Closed));
-        }
-        remember(&mut state.consumer, context);
-        Poll::Pending
+        state.take_some_in();
+        let arrival = match state.incoming.next() {
+            Some(arrival) => Poll::Ready(Ok(arrival)),
+            None if state.closed => Poll::Ready(Err(Closed)),
+            None => {
+                remember(&mut state.consumer, context);
+                Poll::Pending
+            }
+        };
+        let after = state.after();
+        drop(state);
+        after.run();
+        arrival
     }
 
     /// Waits for the next arrival.
@@ -289,13 +319,16 @@ impl Lane {
     /// How many parcels are kept because the peer has not settled them.
     #[must_use]
     pub fn unsettled(&self) -> u64 {
-        self.lock().outgoing.kept() as u64
+        let mut state = self.lock();
+        state.note_settled();
+        state.outgoing.kept() as u64
     }
 
     /// What happened so far.
     #[must_use]
     pub fn statistics(&self) -> LaneStatistics {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.note_settled();
         LaneStatistics {
             sent: state.outgoing.sent(),
             resent: state.outgoing.resent(),
@@ -318,6 +351,7 @@ impl Lane {
     #[must_use = "what the peer has not settled is lost with it"]
     pub fn close(&self) -> Vec<Unsettled> {
         let mut state = self.lock();
+        state.leave_rings();
         state.closed = true;
         state.connection = None;
         let unsettled = state.outgoing.drain();
@@ -330,6 +364,16 @@ impl Lane {
         unsettled
     }
 
+    /// Sends what was just taken, or has the connection's writer do it.
+    fn send_on(&self, mut state: MutexGuard<'_, State>) {
+        state.send_through_rings();
+        let after = state.after();
+        let connection = state.announce();
+        drop(state);
+        after.run();
+        self.tell(connection);
+    }
+
     /// Tells a connection's writer that there is something to send.
     fn tell(&self, connection: Option<Connection>) {
         if let Some(connection) = connection {
@@ -337,9 +381,15 @@ impl Lane {
         }
     }
 
-    /// Shows watchers whether a connection carries the lane. What they see is looked up under their lock, so
-    /// that of two changes at once the newer one is seen last.
+    /// Shows watchers whether a connection carries the lane, and what it has left in the end to who waits. What
+    /// watchers see is looked up under their lock, so that of two changes at once the newer one is seen last.
     pub(super) fn show_connected(&self) {
+        let mut state = self.lock();
+        let consumer = if state.incoming.is_empty() { None } else { state.consumer.take() };
+        let producer = state.producer_to_wake();
+        drop(state);
+        wake(consumer);
+        wake(producer);
         self.shared.connected.send_if_modified(|shown| {
             let now = self.lock().connection.is_some();
             std::mem::replace(shown, now) != now
@@ -349,16 +399,16 @@ impl Lane {
 
 impl State {
     fn has_something_to_send(&self) -> bool {
-        self.outgoing.has_next() || self.incoming.is_due(self.vouched_for()) || self.segments.has_due()
+        let by_socket = self.ring.is_none();
+        (by_socket && (self.outgoing.has_next() || self.incoming.is_due(self.vouched_for())))
+            || self.segments.has_due()
     }
 
     /// Up to here outgoing parcels are in front of a settling that is told now. Only what a host tells has to
     /// wait for any. If both ends waited, each could wait for the other to make room.
     fn vouched_for(&self) -> u64 {
-        match self.connection.as_ref().map(Connection::side) {
-            Some(Side::Gateway) => u64::MAX,
-            Some(Side::Host) | None => self.outgoing.written(),
-        }
+        let written = self.outgoing.written();
+        self.connection.as_ref().map_or(written, |connection| connection.side().vouched_for(written))
     }
 
     /// The connection whose writer is to be told that there is something to send, once no lock is held.

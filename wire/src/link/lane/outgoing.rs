@@ -106,20 +106,35 @@ impl Outgoing {
         written < self.kept.len() && !self.window.is_used_up(written, self.written_bytes)
     }
 
+    /// The next parcel for this connection, with its number.
+    pub(super) fn peek(&self) -> Option<(u64, &Parcel)> {
+        self.next_kept().map(|kept| (self.written + 1, &kept.parcel))
+    }
+
+    /// The connection has the next parcel.
+    pub(super) fn advance(&mut self) {
+        let _ = self.next();
+    }
+
     /// The next parcel for this connection, with its number and size.
     pub(super) fn next(&mut self) -> Option<(u64, u32, &Parcel)> {
-        if !self.has_next() {
-            return None;
-        }
-        let kept = self.kept.get((self.written - self.settled) as usize)?;
+        let size = self.next_kept()?.size;
         self.written += 1;
-        self.written_bytes += u64::from(kept.size);
+        self.written_bytes += u64::from(size);
         if self.written <= self.sent {
             self.resent += 1;
         } else {
             self.sent = self.written;
         }
-        Some((self.written, kept.size, &kept.parcel))
+        let kept = self.kept.get((self.written - self.settled - 1) as usize)?;
+        Some((self.written, size, &kept.parcel))
+    }
+
+    fn next_kept(&self) -> Option<&Kept> {
+        if !self.has_next() {
+            return None;
+        }
+        self.kept.get((self.written - self.settled) as usize)
     }
 
     /// The peer has settled everything up to this parcel. Says whether that was new.

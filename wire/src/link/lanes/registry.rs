@@ -5,9 +5,13 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
+use sandgate_ring::End;
+
 use super::{Connection, Shared};
 use crate::link::connection::{Batch, Side};
+use crate::link::frame::Slot;
 use crate::link::lane::Resumed;
+use crate::link::rings::Rings;
 use crate::link::{Agreed, Features, Instance, Lane, LinkError, Signal, Violation, Window};
 
 /// Modules that one connection may name.
@@ -35,13 +39,24 @@ pub(super) struct Registry {
     due: BTreeSet<Key>,
     /// Lanes that have something to send, each once, for the same reason.
     ready: VecDeque<Lane>,
+    /// The rings of lanes that are being opened on this connection.
+    chosen: HashMap<u32, Chosen>,
+    /// What the peer of this connection has done past the socket.
+    broken: Option<Violation>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Current {
     number: u64,
     side: Side,
     features: Features,
+    rings: Option<Arc<Rings>>,
+}
+
+/// By the epoch of a lane, this process's end of its rings.
+struct Chosen {
+    epoch: u32,
+    end: End,
 }
 
 struct Asked {
@@ -71,7 +86,7 @@ impl Registry {
         if let Some(replaced) = &replaced {
             replaced.detach();
         }
-        let is_due = self.current.is_some_and(|current| match current.side {
+        let is_due = self.current.as_ref().is_some_and(|current| match current.side {
             Side::Gateway => true,
             Side::Host => self.waits(key),
         });
@@ -84,6 +99,7 @@ impl Registry {
     pub(super) fn remove(&mut self, key: Key) -> Option<Lane> {
         let lane = self.lanes.remove(&key)?;
         lane.detach();
+        drop(self.take_chosen(key));
         self.due.remove(&key);
         self.ready.retain(|ready| (ready.module(), ready.epoch()) != key);
         Some(lane)
@@ -98,8 +114,25 @@ impl Registry {
         self.writer.take()
     }
 
+    /// The peer breaks the rules. Gives the writer that is to be woken, which ends the connection.
+    pub(super) fn break_off(&mut self, connection: u64, violation: Violation) -> Option<Waker> {
+        if !self.is_current(connection) {
+            return None;
+        }
+        self.broken = Some(violation);
+        self.writer.take()
+    }
+
+    /// At a gateway: chooses the rings of a lane that is to be opened.
+    fn choose(&mut self, (module, epoch): Key) -> Option<Slot> {
+        let end = self.current.as_ref()?.rings.as_ref()?.allocate()?;
+        let sandgate_ring::Slot { number, life } = end.slot();
+        self.chosen.insert(module, Chosen { epoch, end });
+        Some(Slot { number, life })
+    }
+
     fn is_current(&self, connection: u64) -> bool {
-        self.current.is_some_and(|current| current.number == connection)
+        self.current.as_ref().is_some_and(|current| current.number == connection)
     }
 
     fn waits(&self, (module, epoch): Key) -> bool {
@@ -111,6 +144,8 @@ impl Registry {
         self.asked.clear();
         self.due.clear();
         self.ready.clear();
+        self.chosen.clear();
+        self.broken = None;
         self.writer = None;
         self.lanes.values().inspect(|lane| lane.detach()).cloned().collect()
     }
@@ -125,6 +160,16 @@ impl Registry {
 
     fn ask(&mut self, (module, epoch): Key, received: u64, window: Window) {
         self.asked.insert(module, Asked { epoch, waits: true, received, window });
+    }
+
+    /// The rings of a lane that were chosen and are not in use yet.
+    fn take_chosen(&mut self, (module, epoch): Key) -> Option<End> {
+        let chosen = self.chosen.remove(&module)?;
+        if chosen.epoch == epoch {
+            return Some(chosen.end);
+        }
+        self.chosen.insert(module, chosen);
+        None
     }
 
     fn answered(&mut self, (module, epoch): Key) {
@@ -145,7 +190,12 @@ pub(in crate::link) struct Begun {
 
 impl Shared {
     /// A connection begins, and takes the lanes from the one before.
-    pub(in crate::link) fn begin(&self, side: Side, agreed: &Agreed) -> Result<Begun, LinkError> {
+    pub(in crate::link) fn begin(
+        &self,
+        side: Side,
+        agreed: &Agreed,
+        rings: Option<Arc<Rings>>,
+    ) -> Result<Begun, LinkError> {
         let Agreed { peer, features, .. } = *agreed;
         let mut registry = self.lock();
         let other = registry.peer.filter(|known| *known != peer);
@@ -163,7 +213,7 @@ impl Shared {
         }
         registry.connections += 1;
         let number = registry.connections;
-        registry.current = Some(Current { number, side, features });
+        registry.current = Some(Current { number, side, features, rings });
         registry.peer = Some(peer);
         if side == Side::Gateway {
             registry.due = registry.lanes.keys().copied().collect();
@@ -207,9 +257,12 @@ impl Shared {
         bye: &mut Option<Signal>,
     ) -> Result<(), Violation> {
         let mut registry = self.lock();
-        let Some(current) = registry.current.filter(|current| current.number == connection) else {
+        let Some(current) = registry.current.clone().filter(|current| current.number == connection) else {
             return Ok(());
         };
+        if let Some(violation) = registry.broken.take() {
+            return Err(violation);
+        }
         let mut resumed = Vec::new();
         let mut opened = Ok(());
         while let Some(key) = registry.due.pop_first() {
@@ -224,9 +277,14 @@ impl Shared {
                 }
                 let received = lane.received();
                 registry.ask(key, received, window);
+                if lane.is_for_rings()
+                    && let Some(slot) = registry.choose(key)
+                {
+                    batch.slot(module, epoch, slot);
+                }
                 batch.signal(&Signal::Open { module, epoch, window, received });
             } else if let Some((received, window_of_peer)) = registry.take_asked(key) {
-                match registry.resume(self.connection(current), lane, received, window_of_peer) {
+                match registry.resume(self.connection(&current), lane, received, window_of_peer) {
                     Ok(None) => {}
                     Ok(Some((lane, how))) => {
                         batch.signal(&Signal::Opened { module, epoch, window, received: how.received });
@@ -244,6 +302,7 @@ impl Shared {
         {
             if let Signal::Refused { module, epoch, .. } = signal {
                 registry.answered((module, epoch));
+                drop(registry.take_chosen((module, epoch)));
             }
             match signal {
                 Signal::Bye { .. } => *bye = Some(signal),
@@ -262,7 +321,8 @@ impl Shared {
         if !registry.is_current(connection) {
             return true;
         }
-        if !(registry.due.is_empty() && registry.signals.is_empty() && registry.ready.is_empty()) {
+        let is_idle = registry.due.is_empty() && registry.signals.is_empty() && registry.ready.is_empty();
+        if !is_idle || registry.broken.is_some() {
             return false;
         }
         registry.writer = Some(waker.clone());
@@ -299,11 +359,30 @@ impl Shared {
         Ok(Answer::Here)
     }
 
+    /// At a host: the gateway has chosen rings for a lane that it opens next.
+    pub(in crate::link) fn on_slot(
+        &self,
+        connection: u64,
+        (module, epoch): Key,
+        slot: Slot,
+    ) -> Result<(), Violation> {
+        let mut registry = self.lock();
+        let Some(current) = registry.current.as_ref().filter(|current| current.number == connection) else {
+            return Ok(());
+        };
+        let end = current.rings.as_ref().and_then(|rings| rings.take(slot));
+        let end = end.ok_or(Violation::Slot { module, slot: slot.number })?;
+        // No peer can make this grow beyond what the arena has.
+        registry.chosen.insert(module, Chosen { epoch, end });
+        Ok(())
+    }
+
     /// At a host: the gateway closes a lane, so nobody waits for an answer.
     pub(in crate::link) fn on_close(&self, connection: u64, key: Key) {
         let mut registry = self.lock();
         if registry.is_current(connection) {
             registry.answered(key);
+            drop(registry.take_chosen(key));
         }
     }
 
@@ -316,7 +395,7 @@ impl Shared {
         window: Window,
     ) -> Result<bool, Violation> {
         let mut registry = self.lock();
-        let Some(current) = registry.current.filter(|current| current.number == connection) else {
+        let Some(current) = registry.current.clone().filter(|current| current.number == connection) else {
             return Ok(false);
         };
         registry.check(key)?;
@@ -329,7 +408,7 @@ impl Shared {
             let (module, epoch) = key;
             return Err(Violation::Unasked { module, epoch });
         }
-        let Some(resumed) = registry.resume(self.connection(current), lane, received, window)? else {
+        let Some(resumed) = registry.resume(self.connection(&current), lane, received, window)? else {
             return Ok(false);
         };
         let writer = registry.writer.take();
@@ -367,9 +446,9 @@ impl Shared {
         registry.lanes.keys().filter(|key| !asked(key)).copied().collect()
     }
 
-    fn connection(self: &Arc<Self>, current: Current) -> Connection {
-        let Current { number, side, features } = current;
-        Connection { shared: self.clone(), number, side, features }
+    fn connection(self: &Arc<Self>, current: &Current) -> Connection {
+        let Current { number, side, features, rings } = current.clone();
+        Connection { shared: self.clone(), number, side, features, rings }
     }
 }
 
@@ -393,7 +472,8 @@ impl Registry {
         received: u64,
         window: Window,
     ) -> Result<Option<(Lane, Resumed)>, Violation> {
-        let Some(how) = lane.resume(connection, received, window)? else { return Ok(None) };
+        let rings = self.take_chosen((lane.module(), lane.epoch()));
+        let Some(how) = lane.resume(connection, received, window, rings)? else { return Ok(None) };
         if how.is_to_be_announced {
             self.ready.push_back(lane.clone());
         }

@@ -1,0 +1,167 @@
+//! A lane that rings carry: what the connection's reader and writer do for others, its own callers do here.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::ringed::{Ringed, Taken};
+use super::{Lane, State, wake};
+use crate::link::lanes::Connection;
+use crate::link::rings::Rings;
+use crate::link::{Side, Violation};
+
+/// Records that are taken from a ring at a time, for a consumer that waits for one.
+const BATCH: usize = 16;
+
+/// What is to be done when no lock is held.
+#[must_use]
+#[derive(Default)]
+pub(super) struct After {
+    /// Whose other end sleeps.
+    rings: Option<Arc<Rings>>,
+    producer: Option<Waker>,
+    consumer: Option<Waker>,
+    /// The peer breaks the rules.
+    broken: Option<(Connection, Violation)>,
+}
+
+impl After {
+    pub(super) fn run(self) {
+        let Self { rings, producer, consumer, broken } = self;
+        rings.iter().for_each(|rings| rings.ring());
+        wake(producer);
+        wake(consumer);
+        if let Some((connection, violation)) = broken {
+            connection.break_off(violation);
+        }
+    }
+}
+
+impl Lane {
+    /// There is something in the lane's rings: a record, an acknowledgement, or room.
+    pub(in crate::link) fn on_ready(&self) {
+        let mut state = self.lock();
+        let after = state.on_ready();
+        drop(state);
+        after.run();
+    }
+}
+
+impl State {
+    /// See [`Lane::on_ready`].
+    pub(super) fn on_ready(&mut self) -> After {
+        let mut consumer = None;
+        match self.ring.as_mut().map(|ring| (ring.side(), ring.has_more())) {
+            None => {}
+            Some((_, Err(violation))) => self.break_off(violation),
+            Some((Side::Host, Ok(has_more))) => {
+                if self.producer.is_some() {
+                    self.note_settled();
+                }
+                if has_more {
+                    consumer = self.consumer.take();
+                }
+            }
+            // If nobody waits, whoever takes arrivals may be waiting for room that comes with what is settled.
+            Some((Side::Gateway, Ok(_))) => match self.consumer.take() {
+                None => self.take_in(usize::MAX),
+                waiting => consumer = waiting,
+            },
+        }
+        self.send_through_rings();
+        After { consumer, ..self.after() }
+    }
+
+    /// Takes in what there is, if nothing waits for the consumer yet.
+    pub(super) fn take_some_in(&mut self) {
+        if self.ring.is_some() && self.incoming.is_empty() {
+            self.take_in(BATCH);
+        }
+    }
+
+    /// Takes in what there is, up to so many records. An honest peer sends no more than the window.
+    pub(super) fn take_in(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(ring) = &mut self.ring else { return };
+            match ring.take(self.outgoing.written()) {
+                Ok(Some(taken)) => self.note(taken),
+                Ok(None) => return,
+                Err(violation) => return self.break_off(violation),
+            }
+        }
+    }
+
+    /// Takes note of what a gateway has settled, whatever else is there to be read.
+    pub(super) fn note_settled(&mut self) {
+        let Some(ring) = self.ring.as_mut().filter(|ring| ring.side() == Side::Host) else { return };
+        match ring.take_settled(self.outgoing.written()) {
+            Ok(Some(settled)) => self.note(settled),
+            Ok(None) => {}
+            Err(violation) => self.break_off(violation),
+        }
+    }
+
+    fn note(&mut self, taken: Taken) {
+        let noted = match taken {
+            Taken::Parcel { sequence, size, parcel } => self.incoming.arrive(sequence, size, parcel).map(drop),
+            Taken::Settled(sequence) => self.outgoing.settle(sequence).map(|is_new| {
+                if is_new {
+                    self.incoming.arrive_settled(sequence);
+                    // There may be room now for what was held back.
+                    self.send_through_rings();
+                }
+            }),
+        };
+        if let Err(violation) = noted {
+            self.break_off(violation);
+        }
+    }
+
+    /// Sends what there is room for, and tells what is settled.
+    pub(super) fn send_through_rings(&mut self) {
+        let Some(ring) = &mut self.ring else { return };
+        if let Err(violation) = send(ring, &mut self.outgoing, &mut self.incoming) {
+            self.break_off(violation);
+        }
+    }
+
+    /// The rings carry nothing any more. What the peer has put into them before is taken in.
+    pub(super) fn leave_rings(&mut self) {
+        self.take_in(usize::MAX);
+        self.ring = None;
+    }
+
+    fn break_off(&mut self, violation: Violation) {
+        self.ring = None;
+        self.broken = self.connection.take().map(|connection| (connection, violation));
+    }
+
+    /// What is to be done once the lock is not held any more.
+    pub(super) fn after(&mut self) -> After {
+        After {
+            rings: self.ring.as_mut().and_then(Ringed::take_due),
+            producer: self.producer_to_wake(),
+            consumer: None,
+            broken: self.broken.take(),
+        }
+    }
+}
+
+fn send(ring: &mut Ringed, outgoing: &mut Outgoing, incoming: &mut Incoming) -> Result<(), Violation> {
+    let mut wrote = false;
+    while let Some((sequence, parcel)) = outgoing.peek() {
+        wrote = true;
+        if !ring.write(sequence, parcel)? {
+            break;
+        }
+        outgoing.advance();
+    }
+    if wrote {
+        ring.publish();
+    }
+    if let Some(sequence) = incoming.take_due(ring.side().vouched_for(outgoing.written())) {
+        ring.acknowledge(sequence);
+    }
+    Ok(())
+}

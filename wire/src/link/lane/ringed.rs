@@ -1,0 +1,219 @@
+//! A lane's parcels on their way through rings.
+//!
+//! A record is what stands in a Parcel frame: the sequence number, 64 bit, and the payload. One that is too long for a
+//! ring comes in pieces. Settling is the ring's own acknowledgement. A host's goes behind what it has published, as on
+//! the socket: so a gateway takes note of one only when it has read what was there before it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{BufMut, BytesMut};
+use sandgate_ring::{End, Push, Record};
+
+use crate::link::frame::{PAYLOAD_MAX, Payload};
+use crate::link::rings::Rings;
+use crate::link::{Parcel, Side, Violation};
+use crate::reader::Reader;
+
+/// The record ends a parcel.
+const LAST: u8 = 1;
+/// The record is a piece of one; more of it follows.
+const PIECE: u8 = 2;
+
+/// The sequence number in front of a parcel's payload.
+const SEQUENCE: usize = size_of::<u64>();
+
+/// One end of the rings of a lane. Dropping it leaves them.
+pub(super) struct Ringed {
+    end: End,
+    rings: Arc<Rings>,
+    side: Side,
+    /// What goes in front of a body.
+    head: BytesMut,
+    /// Bytes of the parcel in hand that are written already.
+    written: usize,
+    /// Pieces of the parcel that is being read.
+    pieces: BytesMut,
+    /// The source of the newest parcel.
+    source: Arc<str>,
+    /// What the peer had acknowledged before that was loaded which is being read.
+    acknowledged: u64,
+    /// Of this, what was taken note of.
+    settled: u64,
+    /// The peer sleeps and has to be woken.
+    due: bool,
+}
+
+/// What comes out of a ring.
+pub(super) enum Taken {
+    Parcel {
+        sequence: u64,
+        size: u32,
+        parcel: Parcel,
+    },
+    /// The peer has settled everything up to this.
+    Settled(u64),
+}
+
+impl Ringed {
+    pub(super) fn new(rings: Arc<Rings>, end: End, side: Side) -> Self {
+        Self {
+            end,
+            rings,
+            side,
+            head: BytesMut::new(),
+            written: 0,
+            pieces: BytesMut::new(),
+            source: "".into(),
+            acknowledged: 0,
+            settled: 0,
+            due: false,
+        }
+    }
+
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Writes a parcel, or as much of it as there is room for; once more with the same, it goes on. Says whether all
+    /// of it is written; if not, the lane is told when there is room.
+    pub(super) fn write(&mut self, sequence: u64, parcel: &Parcel) -> Result<bool, Violation> {
+        self.head.clear();
+        self.head.put_u64(sequence);
+        parcel.encode_head(&mut self.head);
+        let size = self.head.len() + parcel.body.len();
+        loop {
+            let left = size - self.written;
+            let longest = self.end.longest();
+            let (length, kind) = if left <= longest { (left, LAST) } else { (longest, PIECE) };
+            let (head, body) = cut(&self.head, &parcel.body, self.written..self.written + length);
+            match self.end.try_push(&[head, body], kind)? {
+                Push::Done if kind == LAST => {
+                    self.written = 0;
+                    return Ok(true);
+                }
+                Push::Done => self.written += length,
+                Push::Full | Push::TooLong => {
+                    self.publish();
+                    if !self.end.want_room(length)? {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was written and acknowledged is there for the peer.
+    pub(super) fn publish(&mut self) {
+        self.due |= self.end.publish().rings();
+    }
+
+    /// Tells the peer that everything up to this parcel is settled, behind what was written.
+    pub(super) fn acknowledge(&mut self, sequence: u64) {
+        self.end.acknowledge(sequence);
+        self.publish();
+    }
+
+    /// Reads on. `sent` is the newest parcel that the peer can settle. When there is nothing, the lane is told when
+    /// there is, and a gateway's lane also when more is settled.
+    pub(super) fn take(&mut self, sent: u64) -> Result<Option<Taken>, Violation> {
+        loop {
+            if !self.end.is_loaded() {
+                if let Some(settled) = self.settled() {
+                    return Ok(Some(settled));
+                }
+                // In this order: what the peer has published before it acknowledged is among what is loaded.
+                self.acknowledged = self.end.acknowledged(sent)?;
+                let nothing = !self.end.load()?;
+                if (nothing || self.side == Side::Host)
+                    && let Some(settled) = self.settled()
+                {
+                    return Ok(Some(settled));
+                }
+                if nothing {
+                    self.publish();
+                    let is_settled = self.side == Side::Gateway
+                        && self.settled < sent
+                        && self.end.want_acknowledgements();
+                    if !is_settled {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+            }
+            if let Some(record) = self.end.next()?
+                && let Some(parcel) = self.read(record)?
+            {
+                return Ok(Some(parcel));
+            }
+        }
+    }
+
+    /// At a host: what the gateway has settled, whatever else is there to be read. If it waited for that, and the module
+    /// for room before it reads on, neither would go on. When there is nothing new, the lane is told when there is.
+    pub(super) fn take_settled(&mut self, sent: u64) -> Result<Option<Taken>, Violation> {
+        loop {
+            self.acknowledged = self.end.acknowledged(sent)?;
+            let settled = self.settled();
+            if settled.is_some() || !self.end.want_acknowledgements() {
+                return Ok(settled);
+            }
+        }
+    }
+
+    /// What was acknowledged, if that is new.
+    fn settled(&mut self) -> Option<Taken> {
+        let is_new = self.acknowledged > self.settled;
+        self.settled = self.acknowledged;
+        is_new.then_some(Taken::Settled(self.settled))
+    }
+
+    /// Whether there is something to be read.
+    pub(super) fn has_more(&mut self) -> Result<bool, Violation> {
+        Ok(self.end.load()?)
+    }
+
+    /// Whoever is to be woken once no lock is held.
+    pub(super) fn take_due(&mut self) -> Option<Arc<Rings>> {
+        std::mem::take(&mut self.due).then(|| self.rings.clone())
+    }
+
+    fn read(&mut self, Record { kind, bytes: record }: Record) -> Result<Option<Taken>, Violation> {
+        if self.pieces.len() + record.len() > SEQUENCE + PAYLOAD_MAX {
+            return Err(Violation::Malformed(crate::DecodeError::TooLarge {
+                actual: self.pieces.len() + record.len(),
+                limit: SEQUENCE + PAYLOAD_MAX,
+            }));
+        }
+        let whole = match kind {
+            LAST if self.pieces.is_empty() => record,
+            LAST => {
+                self.pieces.extend_from_slice(&record);
+                std::mem::take(&mut self.pieces).freeze()
+            }
+            PIECE => {
+                self.pieces.extend_from_slice(&record);
+                return Ok(None);
+            }
+            other => return Err(Violation::OutOfPlace(other)),
+        };
+        let sequence = Reader::new(&whole).u64("sequence").map_err(Violation::from)?;
+        let parcel = Parcel::decode(Payload::Owned(whole.slice(SEQUENCE..)), &mut self.source)?;
+        // What was decoded from a payload of checked length is no larger than it.
+        let size = parcel.size().map_err(|_| Violation::OutOfPlace(kind))?;
+        Ok(Some(Taken::Parcel { sequence, size, parcel }))
+    }
+}
+
+/// A range of what two pieces are together, in each of them.
+fn cut<'a>(head: &'a [u8], body: &'a [u8], range: Range<usize>) -> (&'a [u8], &'a [u8]) {
+    let at = |place: usize, piece: &[u8]| place.min(piece.len());
+    let behind = |place: usize| at(place.saturating_sub(head.len()), body);
+    (&head[at(range.start, head)..at(range.end, head)], &body[behind(range.start)..behind(range.end)])
+}
+
+impl Drop for Ringed {
+    fn drop(&mut self) {
+        self.rings.leave(self.end.slot().number);
+    }
+}

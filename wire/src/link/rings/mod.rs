@@ -1,0 +1,105 @@
+//! The rings of one connection: shared memory through which the parcels of its lanes go, past the socket.
+//!
+//! A [`Lane`] is what it is without them: it numbers, keeps, resends and settles. Only what the socket's frames of
+//! kind Parcel and Settle would say goes another way. The socket still carries signals, heartbeats and segments, and
+//! its end is the end of the rings.
+
+mod bell;
+mod handshake;
+mod spin;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sandgate_ring::{Arena, End};
+
+use super::Lane;
+use super::frame::Slot;
+use bell::Bell;
+use spin::Spin;
+
+pub(super) use handshake::establish;
+
+/// Lanes that rings carry at a time. Further ones go over the socket.
+const SLOTS: u32 = 1 << 14;
+
+/// What a ring holds, in bytes. Pages are the system's until they are used, so that idle modules cost nothing.
+const RING_BYTES: u32 = 256 << 10;
+
+/// The rings of one connection, at one end.
+pub(super) struct Rings {
+    arena: Arena,
+    bell: Bell,
+    /// Who is told when there is something at a slot. Neither is this lock held when a lane's is taken, nor the
+    /// other way round but to leave.
+    lanes: Mutex<HashMap<u32, Lane>>,
+}
+
+impl Rings {
+    fn new(arena: Arena, bell: Bell) -> Self {
+        Self { arena, bell, lanes: Mutex::default() }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<u32, Lane>> {
+        // A panic while the lock is held cannot leave the table half-changed.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// At a gateway: rings for another lane, if there are any left.
+    pub(super) fn allocate(&self) -> Option<End> {
+        self.arena.allocate()
+    }
+
+    /// At a host: the rings that the gateway has chosen for a lane. `None`: there are none such, or they are in use.
+    pub(super) fn take(&self, slot: Slot) -> Option<End> {
+        let Slot { number, life } = slot;
+        self.arena.end(sandgate_ring::Slot { number, life })
+    }
+
+    /// The lane is told from now on when there is something at its slot.
+    pub(super) fn enter(&self, slot: u32, lane: Lane) {
+        let before = self.lanes().insert(slot, lane);
+        // May be the last of its lane: not under the lock.
+        drop(before);
+    }
+
+    /// The lane is not told any more.
+    pub(super) fn leave(&self, slot: u32) {
+        let before = self.lanes().remove(&slot);
+        drop(before);
+    }
+
+    /// Wakes the peer, which sleeps.
+    pub(super) fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// Tells the lanes at whose slots there is something. Says whether there was anything.
+    pub(super) fn look(&self) -> bool {
+        let found = self.arena.take_ready(|slot| {
+            let lane = self.lanes().get(&slot).cloned();
+            // A peer may say what it likes of others.
+            if let Some(lane) = lane {
+                lane.on_ready();
+            }
+        });
+        found > 0
+    }
+
+    /// Looks, sleeps while there is nothing, and is woken by the peer, for as long as it is polled.
+    pub(super) async fn serve(self: Arc<Self>) {
+        let mut spin = Spin::new();
+        loop {
+            if self.look() {
+                spin.found();
+                tokio::task::yield_now().await;
+            } else if spin.goes_on() {
+                tokio::task::yield_now().await;
+            } else if self.arena.fall_asleep() {
+                self.bell.heard().await;
+                self.arena.awake();
+                spin.woken();
+            }
+        }
+    }
+}
