@@ -170,7 +170,7 @@ impl Layout {
         self.ring_of(slot, Side::Gateway).start..self.ring_of(slot, Side::Host).end
     }
 
-    /// The words at a ring's start that a ring that is nearly empty keeps to.
+    /// The words at a ring's start that one that is nearly empty keeps to: a power of two.
     pub(crate) fn rest(&self) -> usize {
         PAGE.min(self.ring / 4)
     }

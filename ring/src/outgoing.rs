@@ -27,7 +27,7 @@ pub enum Push {
 pub(crate) struct Outgoing {
     /// Which words of the arena the ring is: a power of two.
     ring: Range<usize>,
-    /// Words at the ring's start that it keeps to while it is nearly empty.
+    /// Words at the ring's start that it keeps to while it is nearly empty: a power of two.
     rest: usize,
     /// Where the next record begins.
     tail: u64,
@@ -75,12 +75,9 @@ impl Outgoing {
         }
         let mut at = self.place();
         // A ring that is empty is used from its start again: one that never holds much touches few pages, and those
-        // stay in the processor's cache. Looked at where another page would be touched.
-        if at != 0
-            && at + needed > self.rest
-            && at / PAGE != (at + needed - 1) / PAGE
-            && self.rewind(theirs)?
-        {
+        // stay in the processor's cache. Looked at only where a stretch ends.
+        let next_stretch = (at ^ (at + needed - 1)) & !(self.rest - 1) != 0;
+        if at != 0 && next_stretch && self.rewind(theirs)? {
             at = 0;
         }
         self.touched = self.touched.max((at + needed).min(self.ring.len()));
