@@ -114,6 +114,21 @@ impl End {
         Bell::Silent
     }
 
+    /// Whether there are records that the peer had published when this end looked last.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.incoming.is_loaded()
+    }
+
+    /// Looks what the peer has published, once all that was known of is taken. Whether there is something.
+    ///
+    /// # Errors
+    /// It says what cannot be.
+    pub fn load(&mut self) -> Result<bool, Violation> {
+        let shared = &self.arena;
+        self.incoming.load(shared.line(self.slot.number, shared.side.other()))
+    }
+
     /// The peer's next record.
     ///
     /// # Errors

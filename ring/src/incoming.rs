@@ -42,7 +42,7 @@ impl Incoming {
         words: &'a [AtomicU64],
         theirs: &[AtomicU64],
     ) -> Result<Option<Next<'a>>, Violation> {
-        if self.head == self.tail && !self.look(theirs)? {
+        if !self.load(theirs)? {
             return Ok(None);
         }
         let capacity = self.ring.len() as u64;
@@ -56,6 +56,16 @@ impl Incoming {
             return Err(Violation::Record { header, words: published });
         }
         Ok(Some(Next { kind: (header >> 32) as u8, length, words }))
+    }
+
+    /// Whether there is a record that is known of.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.head != self.tail
+    }
+
+    /// Looks for records, if none is known of. Whether there is one.
+    pub(crate) fn load(&mut self, theirs: &[AtomicU64]) -> Result<bool, Violation> {
+        Ok(self.is_loaded() || self.look(theirs)?)
     }
 
     /// Looks up to where the peer has published. Whether there is more than was known.

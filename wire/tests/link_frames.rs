@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sandgate_wire::DecodeError;
 use sandgate_wire::EncodeError;
 use sandgate_wire::limits::{MESSAGE_MAX, SOCKET_PATH_MAX};
-use sandgate_wire::link::frame::{HEADER_SIZE, Header, Kind};
+use sandgate_wire::link::frame::{HEADER_SIZE, Header, Kind, Slot};
 use sandgate_wire::link::{
     Features, Frame, Greeting, Instance, Offer, PAYLOAD_MAX, Parcel, ParcelKind, STATISTICS_MAX,
     SegmentFrame, Signal, State, TEXT_MAX, Versions, Window,
@@ -142,7 +142,13 @@ fn frame() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(|sequence| Frame::Ping { sequence }),
         any::<u64>().prop_map(|sequence| Frame::Pong { sequence }),
         signal().prop_map(Frame::Signal),
-        prop_oneof![Just(0), 21..=u8::MAX].prop_map(|kind| Frame::Unknown { kind }),
+        any::<bool>().prop_map(|used| Frame::Rings { used }),
+        any::<[u32; 4]>().prop_map(|[module, epoch, number, life]| Frame::Slot {
+            module,
+            epoch,
+            slot: Slot { number, life }
+        }),
+        prop_oneof![Just(0), 23..=u8::MAX].prop_map(|kind| Frame::Unknown { kind }),
     ]
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sandgate_wire::Message;
+use sandgate_wire::link::frame::Slot;
 use sandgate_wire::link::{
     Features, Frame, Greeting, Instance, Offer, Parcel, ParcelKind, SegmentFrame, Signal, State, Versions,
     Window,
@@ -77,6 +78,8 @@ fn frames() {
         ("held", segment(SegmentFrame::Held { requests: vec![1, 2] })),
         ("granted", segment(SegmentFrame::Granted { request: 1, token: TOKEN, size: 2 << 20 })),
         ("denied", segment(SegmentFrame::Refused { request: 2, reason: SegmentError::TooMany(16) })),
+        ("rings", Frame::Rings { used: true }),
+        ("slot", Frame::Slot { module, epoch, slot: Slot { number: 3, life: 1 } }),
     ];
     let examples = examples();
     assert_eq!(examples.len(), frames.len() + 1, "the offer and each frame");

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sandgate_wire::link::{
-    Agreed, Beats, Features, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
-    Window, carry, greet,
+    Agreed, Beats, Features, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal,
+    Versions, Window, carry, greet,
 };
 use sandgate_wire::segments::SegmentAuthority;
 use thiserror::Error;

@@ -226,6 +226,14 @@ impl Connection {
         }
     }
 
+    /// Has the writer look again what there is to do. To be called without a lock.
+    pub(super) fn wake_writer(&self) {
+        let writer = self.shared.lock().take_writer(self.number);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
     /// The lane has something to send. To be called without a lock.
     pub(super) fn announce(self, lane: Lane) {
         let writer = self.shared.lock().announce(self.number, lane);

@@ -75,6 +75,7 @@ pub async fn is_disconnected(lane: &Lane) {
 /// One end of a link.
 pub struct End {
     pub side: Side,
+    pub features: Features,
     pub instance: Instance,
     pub lanes: Lanes,
     pub signals: mpsc::Receiver<Signal>,
@@ -83,12 +84,16 @@ pub struct End {
 
 impl End {
     pub fn new(side: Side) -> Self {
+        Self::with(side, Features::OURS)
+    }
+
+    pub fn with(side: Side, features: Features) -> Self {
         let instance = match side {
             Side::Gateway => GATEWAY,
             Side::Host => HOST,
         };
         let (sender, signals) = mpsc::channel(64);
-        Self { side, instance, lanes: Lanes::new(), signals, sender }
+        Self { side, features, instance, lanes: Lanes::new(), signals, sender }
     }
 
     /// Carries the lanes over a connection to this peer, without a greeting.
@@ -98,7 +103,8 @@ impl End {
 
     pub fn carry_with(&self, stream: UnixStream, peer: Instance, beats: Beats) -> JoinHandle<LinkError> {
         let (side, lanes, sender) = (self.side, self.lanes.clone(), self.sender.clone());
-        tokio::spawn(async move { carry(stream, &agreed(peer), side, &lanes, &sender, beats).await })
+        let agreed = Agreed { features: self.features, ..agreed(peer) };
+        tokio::spawn(async move { carry(stream, &agreed, side, &lanes, &sender, beats).await })
     }
 
     pub async fn signal(&mut self) -> Signal {
@@ -120,7 +126,11 @@ pub struct Connected {
 
 impl Ends {
     pub fn new() -> Self {
-        Self { gateway: End::new(Side::Gateway), host: End::new(Side::Host) }
+        Self::with(Features::OURS)
+    }
+
+    pub fn with(features: Features) -> Self {
+        Self { gateway: End::with(Side::Gateway, features), host: End::with(Side::Host, features) }
     }
 
     /// Connects them, with a greeting.

@@ -115,16 +115,24 @@ pub async fn carry(
     beats: Beats,
 ) -> LinkError {
     let lanes = &lanes.shared;
-    let rings = match share_rings(&mut stream, agreed, side, beats).await {
-        Ok(rings) => rings.map(Arc::new),
-        Err(error) => return error,
-    };
-    let begun = match lanes.begin(side, agreed, rings.clone()) {
+    let begun = match lanes.begin(side, agreed) {
         Ok(begun) => begun,
         Err(error) => return error,
     };
     let connection = begun.number;
     let _ending = Ending { lanes, connection };
+    let sharing = async {
+        tokio::select! {
+            biased;
+            () = lanes.replaced(connection) => Err(LinkError::Replaced),
+            shared = share_rings(&mut stream, agreed, side, beats) => shared,
+        }
+    };
+    let rings = match sharing.await {
+        Ok(rings) => rings.map(Arc::new),
+        Err(error) => return error,
+    };
+    rings.iter().for_each(|rings| lanes.share(connection, rings.clone()));
     let pulse = Pulse::new();
     let (read, write) = stream.split();
     let descriptors = side == Side::Host && agreed.features.contains(Features::SEGMENTS);

@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
                 turn.push_back(lane);
             }
         }
-        let leaves = turn.is_empty() && bye.is_some();
+        let leaves = turn.is_empty() && bye.is_some() && !lanes.is_held_back();
         if leaves && let Some(bye) = bye.take() {
             batch.signal(&bye);
         }

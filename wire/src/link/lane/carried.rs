@@ -138,6 +138,12 @@ impl Lane {
         Ok(true)
     }
 
+    /// Whether something waits for room in the rings.
+    pub(in crate::link) fn is_held_back(&self) -> bool {
+        let state = self.lock();
+        state.ring.is_some() && state.held_back
+    }
+
     /// Puts what there is to send into the batch, as far as this turn goes. Says whether there is more.
     pub(in crate::link) fn fill(&self, connection: u64, batch: &mut Batch) -> bool {
         let mut state = self.lock();

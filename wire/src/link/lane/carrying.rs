@@ -22,16 +22,19 @@ pub(super) struct After {
     rings: Option<Arc<Rings>>,
     producer: Option<Waker>,
     consumer: Option<Waker>,
+    /// Everything that was held back is in the rings now.
+    all_sent: Option<Connection>,
     /// The peer breaks the rules.
     broken: Option<(Connection, Violation)>,
 }
 
 impl After {
     pub(super) fn run(self) {
-        let Self { rings, producer, consumer, broken } = self;
+        let Self { rings, producer, consumer, all_sent, broken } = self;
         rings.iter().for_each(|rings| rings.ring());
         wake(producer);
         wake(consumer);
+        all_sent.iter().for_each(Connection::wake_writer);
         if let Some((connection, violation)) = broken {
             connection.break_off(violation);
         }
@@ -104,7 +107,9 @@ impl State {
 
     fn note(&mut self, taken: Taken) {
         let noted = match taken {
-            Taken::Parcel { sequence, size, parcel } => self.incoming.arrive(sequence, size, parcel).map(drop),
+            Taken::Parcel { sequence, size, parcel } => {
+                self.incoming.arrive(sequence, size, parcel).map(drop)
+            }
             Taken::Settled(sequence) => self.outgoing.settle(sequence).map(|is_new| {
                 if is_new {
                     self.incoming.arrive_settled(sequence);
@@ -121,9 +126,14 @@ impl State {
     /// Sends what there is room for, and tells what is settled.
     pub(super) fn send_through_rings(&mut self) {
         let Some(ring) = &mut self.ring else { return };
-        if let Err(violation) = send(ring, &mut self.outgoing, &mut self.incoming) {
-            self.break_off(violation);
+        let was_held_back = self.held_back;
+        match send(ring, &mut self.outgoing, &mut self.incoming) {
+            Ok(()) if ring.await_settled(self.outgoing.written()) => self.take_in(usize::MAX),
+            Ok(()) => {}
+            Err(violation) => self.break_off(violation),
         }
+        self.held_back = self.outgoing.has_next();
+        self.all_sent |= was_held_back && !self.held_back;
     }
 
     /// The rings carry nothing any more. What the peer has put into them before is taken in.
@@ -143,6 +153,7 @@ impl State {
             rings: self.ring.as_mut().and_then(Ringed::take_due),
             producer: self.producer_to_wake(),
             consumer: None,
+            all_sent: std::mem::take(&mut self.all_sent).then(|| self.connection.clone()).flatten(),
             broken: self.broken.take(),
         }
     }

@@ -57,6 +57,9 @@ struct State {
     connection: Option<Connection>,
     /// What carries its parcels, where it is not the connection's socket.
     ring: Option<Ringed>,
+    /// Something waits for room in the rings; and does not any more, which the connection is not told yet.
+    held_back: bool,
+    all_sent: bool,
     /// What the peer has done that no honest peer does, until the connection is told.
     broken: Option<(Connection, Violation)>,
     /// The connection's writer knows that there is something to send.
@@ -160,6 +163,8 @@ impl Lane {
             segments: Segments::default(),
             connection: None,
             ring: None,
+            held_back: false,
+            all_sent: false,
             broken: None,
             announced: false,
             closed: false,

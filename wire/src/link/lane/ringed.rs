@@ -40,6 +40,8 @@ pub(super) struct Ringed {
     acknowledged: u64,
     /// Of this, what was taken note of.
     settled: u64,
+    /// Nothing was unsettled when the last look found nothing, so that nobody waits for what is settled.
+    at_rest: bool,
     /// The peer sleeps and has to be woken.
     due: bool,
 }
@@ -67,6 +69,7 @@ impl Ringed {
             source: "".into(),
             acknowledged: 0,
             settled: 0,
+            at_rest: true,
             due: false,
         }
     }
@@ -87,7 +90,7 @@ impl Ringed {
             let longest = self.end.longest();
             let (length, kind) = if left <= longest { (left, LAST) } else { (longest, PIECE) };
             let (head, body) = cut(&self.head, &parcel.body, self.written..self.written + length);
-            match self.end.try_push(&[head, body], kind)? {
+            match self.end.push(&[head, body], kind)? {
                 Push::Done if kind == LAST => {
                     self.written = 0;
                     return Ok(true);
@@ -132,21 +135,27 @@ impl Ringed {
                 }
                 if nothing {
                     self.publish();
-                    let is_settled = self.side == Side::Gateway
-                        && self.settled < sent
-                        && self.end.want_acknowledgements();
-                    if !is_settled {
+                    self.at_rest = true;
+                    if !self.await_settled(sent) {
                         return Ok(None);
                     }
                     continue;
                 }
             }
-            if let Some(record) = self.end.next()?
+            if let Some(record) = self.end.pop()?
                 && let Some(parcel) = self.read(record)?
             {
                 return Ok(Some(parcel));
             }
         }
+    }
+
+    /// At a gateway: sees to it that the lane is told when something is settled, if anything is not. Whether something
+    /// is already.
+    pub(super) fn await_settled(&mut self, sent: u64) -> bool {
+        let waits = self.side == Side::Gateway && self.at_rest && self.settled < sent;
+        self.at_rest &= !waits;
+        waits && self.end.want_acknowledgements()
     }
 
     /// At a host: what the gateway has settled, whatever else is there to be read. If it waited for that, and the module

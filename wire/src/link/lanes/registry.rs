@@ -114,6 +114,11 @@ impl Registry {
         self.writer.take()
     }
 
+    /// The connection's writer, which is to be woken.
+    pub(super) fn take_writer(&mut self, connection: u64) -> Option<Waker> {
+        if self.is_current(connection) { self.writer.take() } else { None }
+    }
+
     /// The peer breaks the rules. Gives the writer that is to be woken, which ends the connection.
     pub(super) fn break_off(&mut self, connection: u64, violation: Violation) -> Option<Waker> {
         if !self.is_current(connection) {
@@ -190,12 +195,7 @@ pub(in crate::link) struct Begun {
 
 impl Shared {
     /// A connection begins, and takes the lanes from the one before.
-    pub(in crate::link) fn begin(
-        &self,
-        side: Side,
-        agreed: &Agreed,
-        rings: Option<Arc<Rings>>,
-    ) -> Result<Begun, LinkError> {
+    pub(in crate::link) fn begin(&self, side: Side, agreed: &Agreed) -> Result<Begun, LinkError> {
         let Agreed { peer, features, .. } = *agreed;
         let mut registry = self.lock();
         let other = registry.peer.filter(|known| *known != peer);
@@ -213,7 +213,7 @@ impl Shared {
         }
         registry.connections += 1;
         let number = registry.connections;
-        registry.current = Some(Current { number, side, features, rings });
+        registry.current = Some(Current { number, side, features, rings: None });
         registry.peer = Some(peer);
         if side == Side::Gateway {
             registry.due = registry.lanes.keys().copied().collect();
@@ -227,6 +227,20 @@ impl Shared {
         });
         changed.iter().for_each(Lane::show_connected);
         Ok(Begun { number, over })
+    }
+
+    /// The connection has rings, which carry the lanes that are opened from now on.
+    pub(in crate::link) fn share(&self, connection: u64, rings: Arc<Rings>) {
+        let mut registry = self.lock();
+        let current = registry.current.as_mut().filter(|current| current.number == connection);
+        if let Some(current) = current {
+            current.rings = Some(rings);
+        }
+    }
+
+    /// Whether lanes have something to send for which there is no room in the rings yet.
+    pub(in crate::link) fn is_held_back(&self) -> bool {
+        self.lock().lanes.values().any(Lane::is_held_back)
     }
 
     /// A connection has ended.
@@ -488,59 +502,4 @@ fn finish((lane, resumed): (Lane, Resumed)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::link::Parcel;
-
-    const WINDOW: Window = Window { messages: 8, bytes: 1 << 20 };
-    const PEER: Instance = Instance([1; 16]);
-
-    fn parcel() -> Parcel {
-        Parcel::message(vec![0; 8].into())
-    }
-
-    /// The peer says what it likes, and the writer, which is stuck, takes nothing.
-    fn stuck(side: Side) -> (Arc<Shared>, u64) {
-        let lanes = crate::link::Lanes::new();
-        let agreed = Agreed { version: 1, features: Features::OURS, peer: PEER };
-        let begun = lanes.shared.begin(side, &agreed).unwrap();
-        (lanes.shared, begun.number)
-    }
-
-    #[test]
-    fn a_gateway_that_asks_again_and_again_and_does_not_read_makes_nothing_grow() {
-        let (shared, connection) = stuck(Side::Host);
-        for round in 0..1000 {
-            // As a session has it: a newer lane takes the place of the one before.
-            let key = (3, round / 4);
-            shared.on_open(connection, key, 0, WINDOW).unwrap();
-            let lane = Lane::new(key.0, key.1, WINDOW);
-            shared.lock().add(&lane);
-            shared.on_open(connection, key, 0, WINDOW).unwrap();
-            let older = (3, key.1.wrapping_sub(1));
-            shared.lock().remove(older);
-        }
-        let registry = shared.lock();
-        assert_eq!((registry.lanes.len(), registry.due.len()), (1, 1));
-    }
-
-    #[test]
-    fn a_host_that_opens_again_and_again_and_does_not_read_makes_nothing_grow() {
-        let (shared, connection) = stuck(Side::Gateway);
-        for epoch in 1..1000 {
-            let lane = Lane::new(3, epoch, WINDOW);
-            lane.try_send(parcel()).unwrap();
-            {
-                let mut registry = shared.lock();
-                registry.add(&lane);
-                registry.ask((3, epoch), 0, WINDOW);
-                registry.remove((3, epoch - 1));
-            }
-            assert_eq!(shared.on_opened(connection, (3, epoch), 0, WINDOW), Ok(true));
-            let again = shared.on_opened(connection, (3, epoch), 0, WINDOW);
-            assert_eq!(again, Err(Violation::Unasked { module: 3, epoch }));
-        }
-        let registry = shared.lock();
-        assert_eq!((registry.lanes.len(), registry.due.len(), registry.ready.len()), (1, 1, 1));
-    }
-}
+mod tests;

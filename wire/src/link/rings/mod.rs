@@ -99,6 +99,8 @@ impl Rings {
                 self.bell.heard().await;
                 self.arena.awake();
                 spin.woken();
+            } else {
+                tokio::task::yield_now().await;
             }
         }
     }
