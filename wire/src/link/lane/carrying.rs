@@ -95,13 +95,15 @@ impl State {
         }
     }
 
-    /// Takes note of what a gateway has settled, whatever else is there to be read.
+    /// Takes note of what a gateway has settled, whatever else is there to be read, until the lane is told when there
+    /// is more.
     pub(super) fn note_settled(&mut self) {
-        let Some(ring) = self.ring.as_mut().filter(|ring| ring.side() == Side::Host) else { return };
-        match ring.take_settled(self.outgoing.written()) {
-            Ok(Some(settled)) => self.note(settled),
-            Ok(None) => {}
-            Err(violation) => self.break_off(violation),
+        while let Some(ring) = self.ring.as_mut().filter(|ring| ring.side() == Side::Host) {
+            match ring.take_settled(self.outgoing.written()) {
+                Ok(Some(settled)) => self.note(settled),
+                Ok(None) => return,
+                Err(violation) => return self.break_off(violation),
+            }
         }
     }
 

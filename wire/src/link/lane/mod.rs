@@ -324,16 +324,13 @@ impl Lane {
     /// How many parcels are kept because the peer has not settled them.
     #[must_use]
     pub fn unsettled(&self) -> u64 {
-        let mut state = self.lock();
-        state.note_settled();
-        state.outgoing.kept() as u64
+        self.noted().outgoing.kept() as u64
     }
 
     /// What happened so far.
     #[must_use]
     pub fn statistics(&self) -> LaneStatistics {
-        let mut state = self.lock();
-        state.note_settled();
+        let state = self.noted();
         LaneStatistics {
             sent: state.outgoing.sent(),
             resent: state.outgoing.resent(),
@@ -367,6 +364,16 @@ impl Lane {
         segments.wake();
         self.show_connected();
         unsettled
+    }
+
+    /// The state, in which note is taken of everything that the peer has settled.
+    fn noted(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.note_settled();
+        let after = state.after();
+        drop(state);
+        after.run();
+        self.lock()
     }
 
     /// Sends what was just taken, or has the connection's writer do it.
