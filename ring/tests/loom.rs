@@ -68,7 +68,7 @@ fn pop(end: &mut End) -> Option<u8> {
 
 #[test]
 fn records_come_whole_and_in_order() {
-    model(3, || {
+    model(4, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let writer = thread::spawn(move || {
@@ -98,7 +98,7 @@ fn records_come_whole_and_in_order() {
 
 #[test]
 fn an_arrival_wakes() {
-    model(4, || {
+    model(7, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let alarm = Alarm::new();
@@ -126,7 +126,7 @@ fn an_arrival_wakes() {
 
 #[test]
 fn arrivals_in_two_slots_wake() {
-    model(3, || {
+    model(5, || {
         let (gateway, host) = Arena::pair(2, RING);
         let mut reading = Vec::new();
         let alarm = Alarm::new();
@@ -154,7 +154,7 @@ fn arrivals_in_two_slots_wake() {
 
 #[test]
 fn room_wakes_who_wants_it() {
-    model(4, || {
+    model(8, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         for number in 1..=2 {
@@ -181,7 +181,7 @@ fn room_wakes_who_wants_it() {
 
 #[test]
 fn acknowledgements_wake_who_wants_them() {
-    model(4, || {
+    model(6, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let alarm = Alarm::new();
@@ -205,7 +205,7 @@ fn acknowledgements_wake_who_wants_them() {
 
 #[test]
 fn a_ring_starts_anew_where_it_was_read() {
-    model(3, || {
+    model(5, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let reader = thread::spawn(move || {
@@ -239,7 +239,7 @@ fn a_ring_starts_anew_where_it_was_read() {
 
 #[test]
 fn a_slot_is_empty_when_it_is_given_again() {
-    model(4, || {
+    model(8, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let again = host.clone();
