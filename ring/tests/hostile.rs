@@ -115,6 +115,11 @@ fn parties() -> ([Party; 2], Memory) {
     ([Party::new(gateway, down), Party::new(host, up)], memory)
 }
 
+/// What a record of so many bytes begins with.
+fn header(length: u64) -> u64 {
+    (0x73_67_72 << 40) | length
+}
+
 /// A word that is likely to matter, and what to put there.
 fn scribble() -> impl Strategy<Value = (u64, u64)> {
     let control = 0..RINGS / 8;
@@ -122,8 +127,7 @@ fn scribble() -> impl Strategy<Value = (u64, u64)> {
     let lines = 56_u64..56 + 16 * u64::from(SLOTS);
     let starts = (0_u64..6, 0_u64..20).prop_map(|(ring, word)| RINGS / 8 + ring * 512 + word);
     let word = prop_oneof![4 => lines, 2 => starts, 1 => control, 1 => any::<u64>()];
-    let header = (0_u64..2100).prop_map(|length| 0x73_67_72 << 40 | length);
-    let value = prop_oneof![0_u64..600, any::<u64>(), header, Just(u64::MAX)];
+    let value = prop_oneof![0_u64..600, any::<u64>(), (0_u64..2100).prop_map(header), Just(u64::MAX)];
     (word, value)
 }
 
@@ -162,13 +166,10 @@ fn at_the_same_moment() {
         scope.spawn(|| {
             let mut state = 3;
             while !is_over.load(Ordering::Relaxed) {
-                let word =
-                    if random(&mut state) % 2 == 0 { random(&mut state) % 128 } else { random(&mut state) };
+                let choice = random(&mut state);
+                let word = if choice & 1 == 0 { random(&mut state) % 128 } else { random(&mut state) };
                 let value = random(&mut state) >> (random(&mut state) % 64);
-                memory.write(
-                    word,
-                    if random(&mut state) % 4 == 0 { 0x73_67_72 << 40 | value % 2048 } else { value },
-                );
+                memory.write(word, if choice & 6 == 0 { header(value % 2048) } else { value });
             }
         });
         let first = scope.spawn(|| turns(&mut gateway, 1));

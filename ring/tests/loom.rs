@@ -98,30 +98,37 @@ fn records_come_whole_and_in_order() {
 
 #[test]
 fn an_arrival_wakes() {
-    model(7, || {
-        let (gateway, host) = Arena::pair(1, RING);
-        let (mut down, mut up) = ends(&gateway, &host);
-        let alarm = Alarm::new();
-        let bell = alarm.clone();
-        let writer = thread::spawn(move || {
-            for number in 1..=2 {
-                bell.heed(push(&mut down, number));
-            }
-            down
-        });
-        let mut last = 0;
-        while last < 2 {
-            host.take_ready(|_| {
-                while let Some(number) = pop(&mut up) {
-                    last = number;
-                }
-            });
-            if last < 2 {
-                alarm.sleep(&host);
-            }
+    model(9, || arrivals_wake(1));
+}
+
+#[test]
+fn an_arrival_after_another_wakes() {
+    model(7, || arrivals_wake(2));
+}
+
+fn arrivals_wake(count: u8) {
+    let (gateway, host) = Arena::pair(1, RING);
+    let (mut down, mut up) = ends(&gateway, &host);
+    let alarm = Alarm::new();
+    let bell = alarm.clone();
+    let writer = thread::spawn(move || {
+        for number in 1..=count {
+            bell.heed(push(&mut down, number));
         }
-        drop(writer.join().unwrap());
+        down
     });
+    let mut last = 0;
+    while last < count {
+        host.take_ready(|_| {
+            while let Some(number) = pop(&mut up) {
+                last = number;
+            }
+        });
+        if last < count {
+            alarm.sleep(&host);
+        }
+    }
+    drop(writer.join().unwrap());
 }
 
 #[test]
