@@ -14,6 +14,7 @@ mod config;
 mod control;
 mod link;
 mod message;
+mod ring;
 mod script;
 mod session;
 
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "message", run: message::target },
     Target { name: "link-frames", run: link::frames::target },
     Target { name: "link-lanes", run: link::lanes::target },
+    Target { name: "ring", run: ring::target },
     Target { name: "session", run: session::target },
     Target { name: "gateway-config", run: config::gateway },
     Target { name: "host-config", run: config::host },

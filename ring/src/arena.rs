@@ -178,7 +178,7 @@ impl Arena {
         let shared = &self.0;
         let slot = shared.with_slots(|slots| match slots {
             Slots::Gateway(slots) => {
-                let slot = slots.allocate(|slot| shared.left(slot), |slot| shared.release(slot))?;
+                let slot = slots.allocate(|slot| shared.left(slot))?;
                 for side in [Side::Gateway, Side::Host] {
                     shared.line(slot.number, side).iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 }
@@ -200,16 +200,26 @@ impl Arena {
         taken.then(|| End::new(self.0.clone(), slot))
     }
 
-    /// Looks which of the slots that the gateway has left the host has left, too, and gives their memory back to the
-    /// system. How many there were. A look at each, at most; [`Arena::allocate`] does the same for some when it needs one.
+    /// Looks which of the slots that the gateway has left the host has left, too, and gives the memory of their rings back
+    /// to the system; how many there were. What [`Arena::allocate`] finds by itself keeps it.
+    ///
+    /// The system has it wait for a host that is just writing to the memory file by a call, which none has a reason to do:
+    /// so this is not for a thread that serves others.
     pub fn sweep(&self) -> usize {
         let shared = &self.0;
-        shared.with_slots(|slots| match slots {
-            Slots::Gateway(slots) => {
-                slots.look(usize::MAX, |slot| shared.left(slot), |slot| shared.release(slot))
+        let found = shared.with_slots(|slots| match slots {
+            Slots::Gateway(slots) => slots.look(usize::MAX, |slot| shared.left(slot)),
+            Slots::Host(_) => Vec::new(),
+        });
+        let count = found.len();
+        // Nobody has them, and nobody waits here for the lock.
+        found.iter().for_each(|slot| shared.words.punch(shared.layout.rings_of(*slot)));
+        shared.with_slots(|slots| {
+            if let Slots::Gateway(slots) = slots {
+                slots.free(found);
             }
-            Slots::Host(_) => 0,
-        })
+        });
+        count
     }
 
     /// Takes this side's marks: calls for the number of each slot that may have something, once. How many there were. Marks
@@ -245,11 +255,6 @@ impl Shared {
     /// Which life of a slot the host has left last; with it, that it does nothing with it any more.
     fn left(&self, slot: u32) -> u64 {
         self.line(slot, Side::Host)[LEFT].load(Ordering::Acquire)
-    }
-
-    /// Gives the memory of a slot's rings back, which nobody uses.
-    fn release(&self, slot: u32) {
-        self.words.punch(self.layout.rings_of(slot));
     }
 
     /// An end has gone.

@@ -90,7 +90,8 @@ impl Doorbell<'_> {
 
     /// Says that the side sleeps, unless there is a mark.
     pub(crate) fn fall_asleep(self) -> bool {
-        self.words[self.at.asleep].store(1, Ordering::Relaxed);
+        // Swapped, here and below: loom does not know that a store comes after the swap of what was stored before it.
+        self.words[self.at.asleep].swap(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let summary = &self.words[self.at.summary.clone()];
         if summary.iter().any(|word| word.load(Ordering::Relaxed) != 0) {
@@ -101,7 +102,7 @@ impl Doorbell<'_> {
     }
 
     pub(crate) fn awake(self) {
-        self.words[self.at.asleep].store(0, Ordering::Relaxed);
+        self.words[self.at.asleep].swap(0, Ordering::Relaxed);
     }
 }
 

@@ -210,7 +210,8 @@ impl End {
     }
 
     /// Gives pages of the ring that it writes back to the system, if the ring is empty and has held more than a page.
-    /// A call of the system when there are such pages, nothing when there are none.
+    /// A call of the system when there are such pages, which can wait as that of [`Arena::sweep`](crate::Arena::sweep);
+    /// nothing when there are none.
     ///
     /// # Errors
     /// The peer says that it has read what it cannot have.

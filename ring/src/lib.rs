@@ -13,6 +13,7 @@
 #![cfg(unix)]
 // But where the memory is mapped: `mapping.rs`.
 #![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, reason = "a model opens no memory file"))]
 
 mod arena;
 mod copy;

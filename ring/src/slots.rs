@@ -41,10 +41,10 @@ impl Allocator {
     }
 
     /// A slot for a new life. `left` says which life the host has left last.
-    pub(crate) fn allocate(&mut self, left: impl Fn(u32) -> u64, release: impl Fn(u32)) -> Option<Slot> {
+    pub(crate) fn allocate(&mut self, left: impl Fn(u32) -> u64) -> Option<Slot> {
         if self.free.is_empty() {
             let unused = (self.begun as usize) < self.lives.len();
-            self.look(if unused { LOOKS } else { usize::MAX }, left, release);
+            self.free = self.look(if unused { LOOKS } else { usize::MAX }, left);
         }
         let number = self.free.pop().or_else(|| {
             let fresh = (self.begun as usize) < self.lives.len();
@@ -63,21 +63,24 @@ impl Allocator {
         self.leaving.push_back(slot.number);
     }
 
-    /// Looks whether the host has left those that the gateway has, so many at most. How many came free.
-    pub(crate) fn look(&mut self, most: usize, left: impl Fn(u32) -> u64, release: impl Fn(u32)) -> usize {
-        let mut freed = 0;
+    /// Those that the gateway has left and the host has left, too; so many are looked at, at most.
+    pub(crate) fn look(&mut self, most: usize, left: impl Fn(u32) -> u64) -> Vec<u32> {
+        let mut found = Vec::new();
         for _ in 0..most.min(self.leaving.len()) {
             let Some(number) = self.leaving.pop_front() else { break };
             let life = self.lives.get(number as usize).copied().unwrap_or_default();
             if left(number) == u64::from(life) {
-                release(number);
-                self.free.push(number);
-                freed += 1;
+                found.push(number);
             } else {
                 self.leaving.push_back(number);
             }
         }
-        freed
+        found
+    }
+
+    /// They can be given again.
+    pub(crate) fn free(&mut self, slots: Vec<u32>) {
+        self.free.extend(slots);
     }
 }
 

@@ -23,6 +23,7 @@ pub fn run(project: &Project, progress: &mut Progress, all: bool) -> Result<()> 
     java::check(project, progress)?;
     windows::check(project, progress)?;
     check_programs(project, &tools, progress, all)?;
+    check_orders(project, progress)?;
     try_out(project, progress)?;
     check_licences(project, progress)?;
     progress.summary();
@@ -90,6 +91,14 @@ fn check_programs(project: &Project, tools: &tools::Tools, progress: &mut Progre
         "rustdoc, without warnings",
         cargo(&["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     )
+}
+
+/// The rings in shared memory, in every order in which two threads can meet. Built by itself, with other flags.
+fn check_orders(project: &Project, progress: &mut Progress) -> Result<()> {
+    let mut tests = project.cargo();
+    tests.args(["test", "--release", "--package", "sandgate-ring", "--test", "loom"]);
+    tests.env("CARGO_TARGET_DIR", project.target.join("loom")).env("RUSTFLAGS", "--cfg loom -D warnings");
+    progress.command("orders", "the rings, in every order of two threads", &mut tests)
 }
 
 /// The two programs that people run to see Sandgate at work: they must work whenever the tests do.

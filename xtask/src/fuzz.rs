@@ -14,7 +14,7 @@ use crate::{check, guests, tools};
 const LONGEST: &str = "-max_len=4096";
 /// The same where the input is a script: a hundred steps and more.
 const LONGEST_SCRIPT: &str = "-max_len=512";
-const SCRIPTS: [&str; 2] = ["link-lanes", "session"];
+const SCRIPTS: [&str; 3] = ["link-lanes", "ring", "session"];
 /// No input takes so many seconds; one that does is a finding.
 const SLOWEST: &str = "-timeout=25";
 

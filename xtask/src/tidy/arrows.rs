@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::project::{Project, metadata};
 
 /// Who must not reach whom, by whatever way and for whatever purpose.
-const NEVER_REACHES: [(&str, &[&str], &str); 8] = [
+const NEVER_REACHES: [(&str, &[&str], &str); 9] = [
     (
         "sandgate-attach",
         &["sandgate-gateway", "sandgate-host", "sandgate-remote", "wasmtime"],
@@ -39,6 +39,11 @@ const NEVER_REACHES: [(&str, &[&str], &str); 8] = [
         "sandgate-remote",
         &["sandgate-gateway", "sandgate-host", "wasmtime"],
         "a program that is a module needs wire and attach alone",
+    ),
+    (
+        "sandgate-ring",
+        &["sandgate-wire", "sandgate-gateway", "sandgate-host", "tokio", "wasmtime"],
+        "it carries records, and knows neither what they are nor who is woken how",
     ),
     (
         "sandgate-wire",
