@@ -15,6 +15,7 @@ use crate::violation::Violation;
 
 const WANTS_ROOM: u64 = 1;
 const WANTS_ACKNOWLEDGEMENTS: u64 = 2;
+const WANTS_RECORDS: u64 = 4;
 
 /// What the peer has pushed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +29,8 @@ pub struct Record {
 /// One side's end of a slot: it pushes records, takes those of its peer, and acknowledges them.
 ///
 /// What it does is seen by the peer when [`End::publish`] is called, and the peer finds the slot's mark then
-/// ([`Arena::take_ready`](crate::Arena::take_ready)): for records always, for room and acknowledgements if it wants them.
+/// ([`Arena::take_ready`](crate::Arena::take_ready)): for records if it has found none when it
+/// looked last, for room and acknowledgements if it wants them.
 /// A mark says that there may be something, once. Whoever takes it takes records until there are none, or comes back
 /// without a mark. A new end is looked at once without a mark, for what was there before it.
 ///
@@ -52,8 +54,12 @@ impl End {
         let (layout, side) = (&arena.layout, arena.side);
         let outgoing = Outgoing::new(layout.ring_of(slot.number, side), layout.rest());
         let incoming = Incoming::new(layout.ring_of(slot.number, side.other()));
-        let (settled, settled_shown, acknowledged, wants) = (0, 0, 0, 0);
-        Self { arena, slot, outgoing, incoming, settled, settled_shown, acknowledged, wants }
+        let (settled, settled_shown, acknowledged) = (0, 0, 0);
+        let mut end =
+            Self { arena, slot, outgoing, incoming, settled, settled_shown, acknowledged, wants: 0 };
+        // Nobody has looked yet.
+        end.want(WANTS_RECORDS);
+        end
     }
 
     /// The slot that it is an end of.
@@ -93,7 +99,7 @@ impl End {
         let shared = &self.arena;
         let mine = shared.line(self.slot.number, shared.side);
         let records = self.outgoing.publish(mine);
-        let mut news = 0;
+        let mut news = if records { WANTS_RECORDS } else { 0 };
         if self.incoming.publish(mine) {
             news |= WANTS_ROOM;
         }
@@ -102,13 +108,13 @@ impl End {
             self.settled_shown = self.settled;
             news |= WANTS_ACKNOWLEDGEMENTS;
         }
-        if !records && news == 0 {
+        if news == 0 {
             return Bell::Silent;
         }
         // Between what is shown, and what the peer waits for or has taken the mark of.
         fence(Ordering::SeqCst);
         let peer = shared.side.other();
-        if records || shared.line(self.slot.number, peer)[WANTS].load(Ordering::Relaxed) & news != 0 {
+        if shared.line(self.slot.number, peer)[WANTS].load(Ordering::Relaxed) & news != 0 {
             return shared.doorbell(peer).mark(self.slot.number);
         }
         Bell::Silent
@@ -120,13 +126,29 @@ impl End {
         self.incoming.is_loaded()
     }
 
-    /// Looks what the peer has published, once all that was known of is taken. Whether there is something.
+    /// Looks what the peer has published, once all that was known of is taken. Whether there is something; if not, the
+    /// slot is marked when there is.
     ///
     /// # Errors
     /// It says what cannot be.
     pub fn load(&mut self) -> Result<bool, Violation> {
+        if self.look()? {
+            return Ok(true);
+        }
+        if self.wants & WANTS_RECORDS != 0 {
+            return Ok(false);
+        }
+        self.want(WANTS_RECORDS);
+        self.look()
+    }
+
+    fn look(&mut self) -> Result<bool, Violation> {
         let shared = &self.arena;
-        self.incoming.load(shared.line(self.slot.number, shared.side.other()))
+        let is_there = self.incoming.load(shared.line(self.slot.number, shared.side.other()))?;
+        if is_there {
+            self.want_no_more(WANTS_RECORDS);
+        }
+        Ok(is_there)
     }
 
     /// The peer's next record.
@@ -145,11 +167,11 @@ impl End {
     /// # Errors
     /// What is published is no record.
     pub fn pop_into(&mut self, buffer: &mut Vec<u8>) -> Result<Option<u8>, Violation> {
-        let shared = &self.arena;
-        let theirs = shared.line(self.slot.number, shared.side.other());
-        let Some(Next { kind, length, mut words }) = self.incoming.next(&shared.words, theirs)? else {
+        if !self.load()? {
             return Ok(None);
-        };
+        }
+        let shared = &self.arena;
+        let Next { kind, length, mut words } = self.incoming.next(&shared.words)?;
         // What it holds already need not be made zero.
         buffer.resize(length, 0);
         words.fill(buffer);

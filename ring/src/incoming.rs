@@ -36,15 +36,8 @@ impl Incoming {
         Self { ring, head: 0, shown: 0, told: 0, tail: 0, origin: 0 }
     }
 
-    /// The next record, if there is one; it counts as read when [`Incoming::consume`] is called.
-    pub(crate) fn next<'a>(
-        &mut self,
-        words: &'a [AtomicU64],
-        theirs: &[AtomicU64],
-    ) -> Result<Option<Next<'a>>, Violation> {
-        if !self.load(theirs)? {
-            return Ok(None);
-        }
+    /// The next record, of which is known; it counts as read when [`Incoming::consume`] is called.
+    pub(crate) fn next<'a>(&mut self, words: &'a [AtomicU64]) -> Result<Next<'a>, Violation> {
         let capacity = self.ring.len() as u64;
         // Whatever the origin is, this is a word of the ring.
         let at = (self.head.wrapping_sub(self.origin) & (capacity - 1)) as usize;
@@ -55,7 +48,7 @@ impl Incoming {
         if header >> 40 != MARK || !fits {
             return Err(Violation::Record { header, words: published });
         }
-        Ok(Some(Next { kind: (header >> 32) as u8, length, words }))
+        Ok(Next { kind: (header >> 32) as u8, length, words })
     }
 
     /// Whether there is a record that is known of.

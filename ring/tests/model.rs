@@ -57,6 +57,8 @@ struct Side {
     settled: u64,
     settled_shown: u64,
     acknowledged: u64,
+    /// It has found a record when it looked last, so that it looks again without being told.
+    has_found: bool,
     wants_room: bool,
     wants_acknowledgements: bool,
     marked: bool,
@@ -117,7 +119,7 @@ impl World {
                 }
             }
             Step::Publish => {
-                let news = !me.pushed.is_empty()
+                let news = (!me.pushed.is_empty() && !peer.has_found)
                     || (peer.read > 0 && peer.wants_room)
                     || (me.settled != me.settled_shown && peer.wants_acknowledgements);
                 me.published.append(&mut me.pushed);
@@ -132,6 +134,7 @@ impl World {
                 let popped = end.pop().unwrap().map(|record| (record.kind, record.bytes.to_vec()));
                 let expected = peer.published.pop_front();
                 assert_eq!(popped, expected);
+                me.has_found = popped.is_some();
                 peer.read += expected.map_or(0, |(_, bytes)| words_of(bytes.len()));
             }
             Step::Drain => {
@@ -141,6 +144,7 @@ impl World {
                     assert_eq!(Some((kind, std::mem::take(&mut buffer))), peer.published.pop_front());
                 }
                 assert!(peer.published.is_empty());
+                me.has_found = false;
             }
             Step::Acknowledge(number) => {
                 end.acknowledge(number);
