@@ -21,7 +21,7 @@ pub const SMALLEST_RING: u32 = 4096;
 /// How many bytes a ring can have.
 pub const LARGEST_RING: u32 = 1 << 20;
 
-/// `SGRING` and a version of the layout that no other program takes for its own.
+/// What an arena begins with, and the version of its layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"sgring\r\n");
 const VERSION: u64 = 1;
 

@@ -133,7 +133,7 @@ fn arrivals_wake(count: u8) {
 
 #[test]
 fn arrivals_in_two_slots_wake() {
-    model(5, || {
+    model(4, || {
         let (gateway, host) = Arena::pair(2, RING);
         let mut reading = Vec::new();
         let alarm = Alarm::new();
