@@ -15,6 +15,7 @@ use super::attach::{Attach, Ended};
 use super::backlog::{Backlog, Entry, InHand};
 use super::connector::Connector;
 use super::host_death;
+use super::hosted;
 use super::links::{LinkState, Place};
 use super::over_link::{Counts, Inbound, outbound};
 use super::presence::Presence;
@@ -40,6 +41,7 @@ impl<C: Connector> Running<C> {
         &mut self,
         attach: &Attach,
         mut place: Place,
+        attaching: Option<hosted::Turn>,
         inbox: &mut Inbox,
     ) -> Ended {
         let mut state = place.state();
@@ -57,6 +59,7 @@ impl<C: Connector> Running<C> {
         // V1's message channel is of no use from here on.
         drop(attach.message.close());
         info!(module = self.module, "started");
+        drop(attaching);
         self.status.set(State::Running, "");
         self.presence.come();
 

@@ -7,13 +7,16 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
+use sandgate_wire::channel::Peer;
 use sandgate_wire::link::{
-    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, Versions,
-    Window, carry, greet,
+    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, SignalError,
+    Versions, Window, carry, greet,
 };
 use sandgate_wire::segments::SegmentAuthority;
 use thiserror::Error;
@@ -23,6 +26,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
+use super::hosted::{self, HostAt};
 use super::suspects::{Suspects, Turn};
 
 /// How long a host may take to connect, to greet, and a launched one to appear.
@@ -46,6 +50,8 @@ struct Shared {
     instance: Instance,
     hosts: Mutex<HashMap<Instance, Weak<Host>>>,
     joining: Mutex<()>,
+    /// Hosts that are found by the socket of their link.
+    hosted: Mutex<HashMap<PathBuf, Weak<hosted::Shared>>>,
     /// The newest epoch. Those of a module only grow, also when another proxy takes its place.
     epoch: AtomicU32,
     /// A launched host has greeted.
@@ -61,8 +67,12 @@ pub(super) struct HostLink {
 struct Host {
     lanes: Lanes,
     state: watch::Sender<LinkState>,
+    /// The same, as a control channel inside the link shows it. It begins with a host that is there.
+    peer: watch::Sender<Peer>,
     /// Who is told of a lane's signals.
     proxies: Mutex<HashMap<(u32, u32), mpsc::Sender<Signal>>>,
+    /// Whose control messages come on the link, by the epoch of the attach.
+    tunnels: Mutex<HashMap<u32, mpsc::Sender<Bytes>>>,
     suspects: Arc<Suspects>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -103,7 +113,7 @@ impl Default for Shared {
     fn default() -> Self {
         let (hosts, joining, adopted) = (Mutex::default(), Mutex::default(), Notify::new());
         let epoch = AtomicU32::default();
-        Self { instance: Instance::random(), hosts, joining, epoch, adopted }
+        Self { instance: Instance::random(), hosts, joining, hosted: Mutex::default(), epoch, adopted }
     }
 }
 
@@ -155,9 +165,7 @@ impl Links {
             Some(address) => {
                 let (link, new) = self.find_or_register(offer.host);
                 if new {
-                    let (host, address) = (Arc::downgrade(&link.host), address.clone());
-                    let keeping = keep(host, address, offer.host, self.greeting(), beats);
-                    link.host.runs(tokio::spawn(keeping));
+                    self.keep(&link, address.clone(), offer.host, beats, None);
                 }
                 link
             }
@@ -170,6 +178,52 @@ impl Links {
             Ok(Ok(LinkState::Elsewhere)) => Err(JoinError::Elsewhere),
             _ => Err(JoinError::Unreachable),
         }
+    }
+
+    /// Has a link kept connected, at first by this connection, if there is one.
+    fn keep(
+        &self,
+        link: &HostLink,
+        address: String,
+        instance: Instance,
+        beats: Beats,
+        first: Option<(UnixStream, Agreed)>,
+    ) {
+        let host = Arc::downgrade(&link.host);
+        let keeping = keep(host, address, instance, self.greeting(), beats, first);
+        link.host.runs(tokio::spawn(keeping));
+    }
+
+    /// The host at this socket, for all modules that have the same.
+    pub(super) fn host_at(&self, socket: &Path, beats: Beats) -> HostAt {
+        let mut hosted = self.shared.hosted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosted.get(socket).and_then(HostAt::upgrade) {
+            return host;
+        }
+        let host = HostAt::new(self.clone(), socket, beats);
+        hosted.insert(socket.to_owned(), host.downgrade());
+        host
+    }
+
+    /// The link to whatever host listens at this socket. None: nobody does, or none of ours.
+    pub(super) async fn connect_to(&self, socket: &Path, beats: Beats) -> Option<HostLink> {
+        let address = socket.to_str()?;
+        let connected = timeout(JOIN, connect(address, &self.greeting())).await;
+        let (stream, agreed) = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                debug!(address, %error, "no host at the socket of its link");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let instance = agreed.peer;
+        let (link, new) = self.find_or_register(instance);
+        if new {
+            link.host.state.send_replace(LinkState::Connected);
+            self.keep(&link, address.to_owned(), instance, beats, Some((stream, agreed)));
+        }
+        Some(link)
     }
 
     /// Waits until the launched host of this instance has greeted.
@@ -223,6 +277,8 @@ impl Host {
         Self {
             lanes: Lanes::new(),
             state: watch::channel(LinkState::Connecting).0,
+            peer: watch::channel(Peer { connected: true, connections: 1 }).0,
+            tunnels: Mutex::default(),
             proxies: Mutex::default(),
             suspects: Suspects::new(),
             task: Mutex::default(),
@@ -237,7 +293,19 @@ impl Host {
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
+    fn tunnels(&self) -> MutexGuard<'_, HashMap<u32, mpsc::Sender<Bytes>>> {
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn dispatch(&self, signal: Signal) {
+        let signal = match signal {
+            Signal::Control { epoch, frame, .. } => {
+                let tunnel = self.tunnels().get(&epoch).cloned();
+                // Whoever asked and does not read asks again, and who has gone has no answer to get.
+                return drop(tunnel.map(|tunnel| tunnel.try_send(frame)));
+            }
+            other => other,
+        };
         if let Signal::Bye { reason } = &signal {
             info!(reason, "the host ends the link");
         }
@@ -269,6 +337,32 @@ impl HostLink {
         let mut state = self.host.state.subscribe();
         // The sender is among what this holds.
         let _ = state.wait_for(|state| *state == LinkState::Silent).await;
+    }
+
+    /// Completes when the host has gone, or hangs.
+    pub(super) async fn ended(&self) {
+        let mut state = self.host.state.subscribe();
+        let over = |state: &LinkState| !matches!(state, LinkState::Connecting | LinkState::Connected);
+        // The sender is among what this holds.
+        let _ = state.wait_for(over).await;
+    }
+
+    /// Whether the host is there, as a control channel tells it.
+    pub(super) fn peer(&self) -> watch::Receiver<Peer> {
+        self.host.peer.subscribe()
+    }
+
+    /// Says something to the host.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), SignalError> {
+        self.host.lanes.signal(signal)
+    }
+
+    pub(super) fn add_tunnel(&self, epoch: u32, incoming: mpsc::Sender<Bytes>) {
+        self.host.tunnels().insert(epoch, incoming);
+    }
+
+    pub(super) fn remove_tunnel(&self, epoch: u32) {
+        self.host.tunnels().remove(&epoch);
     }
 
     /// Puts a module on the link. The authority answers when its host asks for segments.
@@ -320,11 +414,21 @@ impl Drop for Place {
 }
 
 /// Keeps a link connected until its host is gone.
-async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greeting, beats: Beats) {
+async fn keep(
+    host: Weak<Host>,
+    address: String,
+    instance: Instance,
+    mine: Greeting,
+    beats: Beats,
+    mut first: Option<(UnixStream, Agreed)>,
+) {
     let mut bad = 0;
     let mut reached = false;
     let reason = loop {
-        let connected = timeout(JOIN, connect(&address, instance, &mine)).await;
+        let connected = match first.take() {
+            Some(connection) => Ok(Ok(connection)),
+            None => timeout(JOIN, connect_again(&address, instance, &mine)).await,
+        };
         let (stream, agreed) = match connected {
             Ok(Ok(connection)) => connection,
             // The host lives: it was cut off in the midst of the greeting, or is overrun with connections.
@@ -381,11 +485,19 @@ fn leads_nowhere(reason: &LinkError) -> bool {
 }
 
 /// Connects and makes sure that it is the same host process.
-async fn connect(
+async fn connect_again(
     address: &str,
     instance: Instance,
     mine: &Greeting,
 ) -> Result<(UnixStream, Agreed), LinkError> {
+    let (stream, agreed) = connect(address, mine).await?;
+    if agreed.peer != instance {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another host is there now").into());
+    }
+    Ok((stream, agreed))
+}
+
+async fn connect(address: &str, mine: &Greeting) -> Result<(UnixStream, Agreed), LinkError> {
     let mut stream = UnixStream::connect(address).await?;
     let own = rustix::process::geteuid().as_raw();
     let owner = stream.peer_cred()?.uid();
@@ -393,9 +505,6 @@ async fn connect(
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket is another user's").into());
     }
     let agreed = greet(&mut stream, mine).await?;
-    if agreed.peer != instance {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another host is there now").into());
-    }
     Ok((stream, agreed))
 }
 
@@ -425,6 +534,7 @@ async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats
 fn finish(host: &Weak<Host>, reason: &LinkError, elsewhere: bool) {
     let Some(host) = host.upgrade() else { return };
     debug!(%reason, "host link ended");
+    host.peer.send_modify(|peer| peer.connected = false);
     host.state.send_replace(match reason {
         LinkError::Silent(_) => LinkState::Silent,
         _ if elsewhere => LinkState::Elsewhere,

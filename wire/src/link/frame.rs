@@ -22,7 +22,7 @@ use super::hello::Greeting;
 use super::parcel::Parcel;
 use super::segments::{HELD_MAX, SegmentFrame};
 use super::signal::{STATISTICS_MAX, Signal, TEXT_MAX};
-use crate::limits::MESSAGE_MAX;
+use crate::limits::{CONTROL_MAX, MESSAGE_MAX};
 use crate::{DecodeError, EncodeError};
 
 /// The size of a header in bytes.
@@ -78,10 +78,12 @@ pub enum Kind {
     SegmentGranted = 19,
     /// [`SegmentFrame::Refused`].
     SegmentRefused = 20,
+    /// [`Signal::Control`].
+    Control = 21,
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Hello,
         Self::Open,
         Self::Opened,
@@ -102,6 +104,7 @@ impl Kind {
         Self::SegmentsHeld,
         Self::SegmentGranted,
         Self::SegmentRefused,
+        Self::Control,
     ];
 
     /// The kind with this number, if it is known.
@@ -112,7 +115,7 @@ impl Kind {
 
     /// Whether it is one of those that speak of segments.
     fn is_of_segments(self) -> bool {
-        self as u8 >= Self::SegmentCreate as u8
+        (Self::SegmentCreate as u8..=Self::SegmentRefused as u8).contains(&(self as u8))
     }
 
     /// The largest payload of such a frame in bytes.
@@ -123,6 +126,7 @@ impl Kind {
             Self::Statistics => STATISTICS_MAX,
             Self::Refused | Self::State | Self::Bye => TEXT_MAX + 1,
             Self::SegmentsHeld => HELD_MAX * size_of::<u64>(),
+            Self::Control => size_of::<u16>() + TEXT_MAX + CONTROL_MAX,
             _ => FIXED_MAX,
         }
     }

@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::{Features, Lane, STATISTICS_MAX, Side, Signal};
+use crate::limits::CONTROL_MAX;
 use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
@@ -66,8 +67,8 @@ pub enum SignalError {
     /// Too many signals wait, because nobody is connected or the peer does not read.
     #[error("too many signals wait to be sent")]
     Full,
-    /// Statistics over [`STATISTICS_MAX`].
-    #[error("statistics of {0} bytes, more than the limit of {STATISTICS_MAX}")]
+    /// Statistics over [`STATISTICS_MAX`], or a control message over [`CONTROL_MAX`].
+    #[error("a payload of {0} bytes, more than the limit")]
     TooLong(usize),
 }
 
@@ -131,12 +132,17 @@ impl Lanes {
     /// [`Signal::Bye`] goes behind everything that can be sent, and ends the connection.
     ///
     /// # Errors
-    /// Too many signals wait already, or statistics that are too long.
+    /// Too many signals wait already, or statistics or a control message that are too long.
     pub fn signal(&self, signal: Signal) -> Result<(), SignalError> {
         if let Signal::Statistics { json, .. } = &signal
             && json.len() > STATISTICS_MAX
         {
             return Err(SignalError::TooLong(json.len()));
+        }
+        if let Signal::Control { frame, .. } = &signal
+            && frame.len() > CONTROL_MAX
+        {
+            return Err(SignalError::TooLong(frame.len()));
         }
         let mut registry = self.shared.lock();
         if registry.signals.len() >= SIGNALS_MAX {
