@@ -16,14 +16,18 @@ use wasmtime::{
 
 use crate::compile::{CompileError, Compiler};
 use crate::limits::Limits;
+use crate::linked::InUse;
 use crate::module::hexadecimal;
 use crate::precompiled::{Precompiled, load};
 use crate::workers::{TICK, Workers};
 
 /// Frames that are kept of a guest's stack, the innermost: a panic of Rust takes up to a dozen.
 const FRAMES_MAX: usize = 32;
-/// Instances that the pool holds at most; a module takes one.
+/// Instances that the pool of a setting holds at most; a module takes one, and another for a moment when it is created
+/// anew. Each reserves 4 GiB of address space. So of a process's 128 TiB the setting that most modules have, the
+/// default one, gets 40, and each of the few others 4.
 const POOL_INSTANCES: u32 = 1000;
+const POOL_INSTANCES_DEFAULT: u32 = 10_240;
 /// What a place in the pool keeps of the memory and of the table that were in it, in bytes.
 const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
@@ -50,10 +54,11 @@ struct Shared {
     /// One engine for each setting that code is compiled for, and each way to allocate, made when it is first needed.
     engines: Mutex<BTreeMap<(Settings, Allocation), wasmtime::Engine>>,
     ticking: Arc<RwLock<Vec<EngineWeak>>>,
+    linked: InUse,
 }
 
 /// What compiled code depends on, of a module's limits.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Settings {
     /// Code counts its instructions.
     pub(crate) fuel: bool,
@@ -169,7 +174,7 @@ impl Engine {
                 }
             }
         })?;
-        let shared = Shared { cache, compiler, precompiled, engines: Mutex::default(), ticking };
+        let shared = Shared { cache, compiler, precompiled, engines: Mutex::default(), ticking, linked: InUse::default() };
         let engine = Self { shared: Arc::new(shared), workers };
         // A machine that cannot run it says so now, not at the first module.
         engine.wasmtime(Settings::of(&Limits::default())).map_err(EngineError::Unsupported)?;
@@ -180,6 +185,11 @@ impl Engine {
     #[must_use]
     pub fn workers(&self) -> &Workers {
         &self.workers
+    }
+
+    /// The components that are in use.
+    pub(crate) fn linked(&self) -> &InUse {
+        &self.shared.linked
     }
 
     /// The engine with these settings.
@@ -194,7 +204,7 @@ impl Engine {
         }
         let mut config = config(settings);
         config.cache(self.shared.cache.clone()).allocation_strategy(match allocation {
-            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool()),
+            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool(settings)),
             Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
         });
         let engine = wasmtime::Engine::new(&config)?;
@@ -298,12 +308,14 @@ pub(crate) fn config(settings: Settings) -> Config {
     config
 }
 
-fn pool() -> PoolingAllocationConfig {
+fn pool(settings: Settings) -> PoolingAllocationConfig {
+    let is_default = settings == Settings::of(&Limits::default());
+    let instances = if is_default { POOL_INSTANCES_DEFAULT } else { POOL_INSTANCES };
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(POOL_INSTANCES)
-        .total_core_instances(POOL_INSTANCES * 4)
-        .total_memories(POOL_INSTANCES)
-        .total_tables(POOL_INSTANCES * 2)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 4)
+        .total_memories(instances)
+        .total_tables(instances * 2)
         // Guests run on the workers' own stacks. Each of these would cost the start of every host a system call.
         .total_stacks(0)
         .table_elements(TABLE_ELEMENTS)

@@ -26,6 +26,7 @@ mod imports;
 mod inspection;
 mod ledger;
 mod limits;
+mod linked;
 mod message_document;
 mod module;
 mod naming;
