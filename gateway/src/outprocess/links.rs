@@ -5,7 +5,6 @@
 //! process does, when the host says nothing for too long, or when its only connection was inherited.
 
 use std::collections::HashMap;
-use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,19 +22,17 @@ use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
+use super::connecting::{connect, keep};
 use super::hosted::{self, HostAt};
 use super::suspects::{Suspects, Turn};
 
 /// How long a host may take to connect, to greet, and a launched one to appear.
-const JOIN: Duration = Duration::from_secs(2);
-/// The wait before a dropped connection is made again; longer when the last one did not hold.
-const RECONNECT: Duration = Duration::from_millis(5);
-const RECONNECT_LONGEST: Duration = Duration::from_millis(100);
-/// A connection that held so long was a good one.
-const GOOD: Duration = Duration::from_secs(1);
+pub(super) const JOIN: Duration = Duration::from_secs(2);
+/// How often it is looked what happened on a link.
+const LOOK: Duration = Duration::from_secs(1);
 /// Signals of one module that wait for its proxy.
 const SIGNALS: usize = 64;
 
@@ -64,11 +61,13 @@ pub(super) struct HostLink {
     host: Arc<Host>,
 }
 
-struct Host {
+pub(super) struct Host {
     lanes: Lanes,
-    state: watch::Sender<LinkState>,
+    pub(super) state: watch::Sender<LinkState>,
     /// The same, as a control channel inside the link shows it. It begins with a host that is there.
     peer: watch::Sender<Peer>,
+    /// What happened on the link, as of the last look.
+    statistics: watch::Sender<LinkStatistics>,
     /// Who is told of a lane's signals.
     proxies: Mutex<HashMap<(u32, u32), mpsc::Sender<Signal>>>,
     /// Whose control messages come on the link, by the epoch of the attach.
@@ -278,6 +277,7 @@ impl Host {
             lanes: Lanes::new(),
             state: watch::channel(LinkState::Connecting).0,
             peer: watch::channel(Peer { connected: true, connections: 1 }).0,
+            statistics: watch::Sender::default(),
             tunnels: Mutex::default(),
             proxies: Mutex::default(),
             suspects: Suspects::new(),
@@ -291,6 +291,20 @@ impl Host {
 
     fn runs(&self, task: JoinHandle<()>) {
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// Shows what has happened on the link, but for the frames, of which there are always more.
+    fn look(&self) {
+        let now = self.lanes.statistics();
+        let worth = |statistics: &LinkStatistics| {
+            let LinkStatistics { connections, unknown, strays, .. } = *statistics;
+            (connections, unknown, strays)
+        };
+        self.statistics.send_if_modified(|shown| {
+            let is_news = worth(shown) != worth(&now);
+            *shown = now;
+            is_news
+        });
     }
 
     fn tunnels(&self) -> MutexGuard<'_, HashMap<u32, mpsc::Sender<Bytes>>> {
@@ -387,9 +401,10 @@ impl Place {
         self.link.host.state.subscribe()
     }
 
-    /// What happened on the link so far.
-    pub(super) fn statistics(&self) -> LinkStatistics {
-        self.link.host.lanes.statistics()
+    /// What happened on the link, as it is looked at for all its modules: changed when something did that is worth
+    /// knowing.
+    pub(super) fn statistics(&self) -> watch::Receiver<LinkStatistics> {
+        self.link.host.statistics.subscribe()
     }
 
     /// The module's turn among those that have messages out at the host.
@@ -413,103 +428,8 @@ impl Drop for Place {
     }
 }
 
-/// Keeps a link connected until its host is gone.
-async fn keep(
-    host: Weak<Host>,
-    address: String,
-    instance: Instance,
-    mine: Greeting,
-    beats: Beats,
-    mut first: Option<(UnixStream, Agreed)>,
-) {
-    let mut bad = 0;
-    let mut reached = false;
-    let reason = loop {
-        let connected = match first.take() {
-            Some(connection) => Ok(Ok(connection)),
-            None => timeout(JOIN, connect_again(&address, instance, &mine)).await,
-        };
-        let (stream, agreed) = match connected {
-            Ok(Ok(connection)) => connection,
-            // The host lives: it was cut off in the midst of the greeting, or is overrun with connections.
-            Ok(Err(error)) if !is_final(&error) => {
-                bad += 1;
-                debug!(%error, "host link not made; it is tried again");
-                sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
-                continue;
-            }
-            Ok(Err(error)) => break error,
-            Err(_) => break LinkError::Silent(JOIN),
-        };
-        reached = true;
-        match host.upgrade() {
-            Some(host) => drop(host.state.send_replace(LinkState::Connected)),
-            None => return,
-        }
-        let begun = Instant::now();
-        match run(&host, stream, agreed, beats).await {
-            reason @ (LinkError::Closed | LinkError::Broken(_) | LinkError::Replaced) => {
-                bad = if begun.elapsed() < GOOD { bad + 1 } else { 0 };
-                debug!(%reason, "host link dropped; it is made again");
-            }
-            // The host hangs, or it is none that one could talk to.
-            reason => break reason,
-        }
-        sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
-    };
-    finish(&host, &reason, !reached && leads_nowhere(&reason));
-}
-
-/// Whether a connection that was not made says that there is no such host any more, or none to talk to.
-fn is_final(reason: &LinkError) -> bool {
-    match reason {
-        LinkError::Closed => false,
-        LinkError::Broken(error) => {
-            use io::ErrorKind::{AddrInUse, ConnectionRefused};
-            matches!(error.kind(), ConnectionRefused | AddrInUse) || leads_nowhere(reason)
-        }
-        _ => true,
-    }
-}
-
-/// Whether no host can ever have listened at the address, as far as this process can see.
-fn leads_nowhere(reason: &LinkError) -> bool {
-    let LinkError::Broken(error) = reason else { return false };
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::InvalidInput
-    )
-}
-
-/// Connects and makes sure that it is the same host process.
-async fn connect_again(
-    address: &str,
-    instance: Instance,
-    mine: &Greeting,
-) -> Result<(UnixStream, Agreed), LinkError> {
-    let (stream, agreed) = connect(address, mine).await?;
-    if agreed.peer != instance {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another host is there now").into());
-    }
-    Ok((stream, agreed))
-}
-
-async fn connect(address: &str, mine: &Greeting) -> Result<(UnixStream, Agreed), LinkError> {
-    let mut stream = UnixStream::connect(address).await?;
-    let own = rustix::process::geteuid().as_raw();
-    let owner = stream.peer_cred()?.uid();
-    if owner != own && owner != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket is another user's").into());
-    }
-    let agreed = greet(&mut stream, mine).await?;
-    Ok((stream, agreed))
-}
-
 /// Carries one connection to its end.
-async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats) -> LinkError {
+pub(super) async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats) -> LinkError {
     let Some(lanes) = host.upgrade().map(|host| host.lanes.clone()) else { return LinkError::Closed };
     let (sender, mut signals) = mpsc::channel(SIGNALS);
     let carrying = carry(stream, &agreed, Side::Gateway, &lanes, &sender, beats);
@@ -520,9 +440,19 @@ async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats
             }
         }
     };
+    let looking = async {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while let Some(host) = host.upgrade() {
+            host.look();
+            drop(host);
+            looks.tick().await;
+        }
+    };
     let reason = tokio::select! {
         reason = carrying => reason,
         () = dispatching => LinkError::Closed,
+        () = looking => LinkError::Closed,
     };
     // What the host said last.
     while let Ok(signal) = signals.try_recv() {
@@ -531,7 +461,7 @@ async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats
     reason
 }
 
-fn finish(host: &Weak<Host>, reason: &LinkError, elsewhere: bool) {
+pub(super) fn finish(host: &Weak<Host>, reason: &LinkError, elsewhere: bool) {
     let Some(host) = host.upgrade() else { return };
     debug!(%reason, "host link ended");
     host.peer.send_modify(|peer| peer.connected = false);

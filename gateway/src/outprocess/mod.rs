@@ -15,6 +15,7 @@
 mod attach;
 mod backlog;
 mod backoff;
+mod connecting;
 mod connector;
 mod host_death;
 mod hosted;

@@ -18,8 +18,9 @@ use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
 
-/// Signals that wait to be sent.
+/// Signals that wait to be sent: so many, and for each lane some more, for all modules may have something to say at once.
 const SIGNALS_MAX: usize = 1024;
+const SIGNALS_OF_LANE: usize = 2;
 
 /// The lanes of one link. Clones are handles of the same.
 ///
@@ -145,7 +146,7 @@ impl Lanes {
             return Err(SignalError::TooLong(frame.len()));
         }
         let mut registry = self.shared.lock();
-        if registry.signals.len() >= SIGNALS_MAX {
+        if registry.signals.len() >= SIGNALS_MAX + SIGNALS_OF_LANE * registry.lanes.len() {
             return Err(SignalError::Full);
         }
         registry.signals.push_back(signal);

@@ -56,8 +56,8 @@ pub(crate) fn measure(report: &mut Report, scale: usize) -> Result<()> {
         let begun = Instant::now();
         let scene = Scene::open(modules)?;
         let attached = begun.elapsed();
-        let taken = Taken::by(&scene.host)?;
         let answered = scene.message_to_each()?;
+        let taken = Taken::by(&scene.host)?;
         let mut add = |what: &str, value: f64, unit, goals: &[Goal]| {
             report
                 .add(Row::new(format!("density, {modules} modules: {what}"), value, unit).with_goals(goals));
