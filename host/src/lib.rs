@@ -24,6 +24,7 @@ mod hand_clock;
 mod host;
 mod imports;
 mod inspection;
+mod instance_times;
 mod ledger;
 mod limits;
 mod linked;
@@ -54,6 +55,7 @@ pub use config::{HostConfig, HostConfigError, ModuleConfig, Place};
 pub use engine::{Code, Engine, EngineError};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
+pub use instance_times::{InstanceTimes, time_instances};
 pub use inspection::{
     Access, CustomSection, Extent, FileKind, Import, Inspection, Loading, Producer, Requirements,
 };

@@ -21,7 +21,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::directory::{Directory, listen_at};
 use super::seat::{Account, LinkEvent, Seat, refuse};
@@ -36,6 +36,8 @@ const SIGNALS: usize = 64;
 const GATEWAYS_MAX: usize = 16;
 /// How often a gateway is told what its modules did, if they did anything.
 const STATISTICS: Duration = Duration::from_secs(1);
+/// How often it is looked at the longest whether they did.
+const STATISTICS_AT_REST: Duration = Duration::from_secs(4);
 
 /// The gateway is the one who watches: a host has nothing better to do than to wait for it.
 const NO_BEATS: Beats = Beats { every: Duration::MAX, patience: Duration::MAX };
@@ -317,21 +319,22 @@ impl LinkServer {
         }
     }
 
-    /// Tells gateways what their modules did, while they do something.
+    /// Tells gateways what their modules did, while they do something. While they do not it is looked less often.
     async fn tell_statistics(self) {
-        let mut ticks = interval(STATISTICS);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut wait = STATISTICS;
         loop {
-            ticks.tick().await;
-            self.tell_accounts();
+            sleep(wait).await;
+            wait = if self.tell_accounts() { STATISTICS } else { (2 * wait).min(STATISTICS_AT_REST) };
         }
     }
 
-    fn tell_accounts(&self) {
+    /// Says whether there was anything to tell.
+    fn tell_accounts(&self) -> bool {
         let accounts: Vec<_> =
             self.lock().accounts.iter().map(|(module, account)| (*module, account.clone())).collect();
         // Telling wakes the connection's writer, which is not to be done under the lock.
-        accounts.iter().for_each(|(module, account)| account.tell(*module));
+        let told = accounts.iter().filter(|(module, account)| account.tell(*module));
+        told.count() > 0
     }
 }
 

@@ -13,6 +13,7 @@ pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod test;
+pub mod time_instances;
 
 use std::path::{Path, PathBuf};
 

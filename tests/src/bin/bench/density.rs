@@ -32,7 +32,8 @@ const DESCRIPTORS: u64 = 20_000;
 const MAPPINGS: f64 = 65_530.0;
 /// At this number it is looked what an idle host does.
 const IDLE: usize = 100;
-/// For so long.
+/// After so long a time at rest, and for so long.
+const SETTLE: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_secs(5);
 /// Resident memory of each module, in KiB.
 const GOAL_RESIDENT: f64 = 100.0;
@@ -41,6 +42,8 @@ const GOAL_IDLE: f64 = 0.5;
 /// Of the largest number: until all are attached, and until each has had a message, in milliseconds.
 const GOAL_ATTACHED: f64 = 20_000.0;
 const GOAL_ANSWERED: f64 = 1000.0;
+/// Its wake-ups in a second: four heartbeats, and a look of the watchdog.
+const GOAL_WAKE_UPS: f64 = 10.0;
 /// How often it is looked whether all are attached, and for how long.
 const LOOK: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -93,6 +96,7 @@ pub(crate) fn measure(report: &mut Report, scale: usize) -> Result<()> {
 
 /// What the host does while nothing happens.
 fn idle(report: &mut Report, scene: &Scene, modules: usize, rest: Duration) -> Result<()> {
+    thread::sleep(SETTLE);
     let before = Used::by(&scene.host)?;
     thread::sleep(rest);
     let after = Used::by(&scene.host)?;
@@ -100,7 +104,7 @@ fn idle(report: &mut Report, scene: &Scene, modules: usize, rest: Duration) -> R
     let name = |what: &str| format!("idle host with {modules} modules: {what}");
     report.add(Row::new(name("processor"), share, "%").with_goals(&[Goal::AtMost(GOAL_IDLE)]));
     let wake_ups = (after.wake_ups - before.wake_ups) / seconds(rest);
-    report.add(Row::new(name("wake-ups"), wake_ups, "a second"));
+    report.add(Row::new(name("wake-ups"), wake_ups, "a second").with_goals(&[Goal::AtMost(GOAL_WAKE_UPS)]));
     Ok(())
 }
 
