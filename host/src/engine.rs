@@ -174,7 +174,14 @@ impl Engine {
                 }
             }
         })?;
-        let shared = Shared { cache, compiler, precompiled, engines: Mutex::default(), ticking, linked: InUse::default() };
+        let shared = Shared {
+            cache,
+            compiler,
+            precompiled,
+            engines: Mutex::default(),
+            ticking,
+            linked: InUse::default(),
+        };
         let engine = Self { shared: Arc::new(shared), workers };
         // A machine that cannot run it says so now, not at the first module.
         engine.wasmtime(Settings::of(&Limits::default())).map_err(EngineError::Unsupported)?;

@@ -55,10 +55,10 @@ pub use config::{HostConfig, HostConfigError, ModuleConfig, Place};
 pub use engine::{Code, Engine, EngineError};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
-pub use instance_times::{InstanceTimes, time_instances};
 pub use inspection::{
     Access, CustomSection, Extent, FileKind, Import, Inspection, Loading, Producer, Requirements,
 };
+pub use instance_times::{InstanceTimes, time_instances};
 pub use limits::{Exceeded, LimitError, LimitInfo, Limits, parse_time};
 pub use message_document::{ContentDocument, MessageDocument};
 pub use module::{LoadError, Module};

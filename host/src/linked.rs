@@ -35,3 +35,25 @@ impl InUse {
         linked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::limits::Limits;
+    use crate::sandbox::tests::Scene;
+
+    #[test]
+    fn modules_of_the_same_component_and_settings_share_its_code_until_the_last_one_goes() {
+        let scene = Scene::new();
+        let limits = Limits::default();
+        let other = Limits { fuel: Some(1 << 40), ..limits };
+        let modules = [limits, limits, other].map(|limits| scene.module("trap_receive", &limits));
+        let [first, second, third] = modules.each_ref().map(|module| &module.linked);
+        assert!(Arc::ptr_eq(first, second));
+        assert!(!Arc::ptr_eq(first, third));
+        let weak = Arc::downgrade(first);
+        drop(modules);
+        assert!(weak.upgrade().is_none());
+    }
+}

@@ -26,6 +26,7 @@ use tokio::time::{sleep, timeout};
 use super::directory::{Directory, listen_at};
 use super::seat::{Account, LinkEvent, Seat, refuse};
 use super::tunnel::{Origin, Tunnel, Tunnels};
+use crate::burst::Burst;
 use crate::farewell::{FAREWELL, LOOK};
 
 /// How long a peer that has connected may take to greet.
@@ -64,6 +65,7 @@ struct State {
     gateways: HashMap<Instance, Gateway>,
     accounts: HashMap<u32, Arc<Account>>,
     tunnels: Tunnels,
+    unknown: Burst,
 }
 
 struct Gateway {
@@ -308,7 +310,10 @@ impl LinkServer {
             Some(_) if is_taken => tracing::debug!(module = name, "another gateway has it"),
             Some(tunnel) => tunnel.hear(origin, frame),
             None => {
-                tracing::warn!(module = name.escape_debug().to_string(), "a gateway asks for a module that is not here");
+                if let Some(count) = self.lock().unknown.note() {
+                    let module = name.escape_debug().to_string();
+                    tracing::warn!(module, count, "a gateway asks for a module that is not here");
+                }
                 let reply = Control::Reply(Reply { status: Status::CREATION_ERROR, extension: Bytes::new() });
                 if let Ok(frame) = reply.encode() {
                     let answer = Signal::Control { epoch: origin.epoch, name: name.to_owned(), frame };

@@ -12,8 +12,8 @@ use sandgate_wire::link::{Instance, Lanes, Signal};
 use sandgate_wire::{Channel, Control};
 use tokio::sync::watch;
 
-/// Control messages of a gateway that wait for the session: it repeats itself every second.
-const WAITING: usize = 16;
+/// Control messages of a gateway that wait for the session, which takes them at once if there is one.
+const WAITING: usize = 4;
 
 /// The control channels of a host's modules, by the modules' names.
 #[derive(Default)]
@@ -88,6 +88,10 @@ impl Tunnel {
     /// Takes a message of a gateway. What the session does not keep up with is dropped: a gateway repeats itself.
     pub(super) fn hear(&self, from: Origin, frame: Bytes) {
         let mut state = self.state();
+        if state.incoming.back() == Some(&frame) {
+            // Said again, because nobody has answered yet.
+            return;
+        }
         if state.closed || state.incoming.len() >= WAITING {
             state.counts.dropped += 1;
             return;
@@ -150,5 +154,67 @@ impl Channel for Tunnel {
         drop(state);
         consumer.into_iter().for_each(Waker::wake);
         Box::pin(ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sandgate_wire::Create;
+
+    use super::*;
+
+    fn origin(gateway: u8) -> Origin {
+        Origin { gateway: Instance([gateway; 16]), lanes: Lanes::new(), epoch: 1 }
+    }
+
+    fn create(arguments: &str) -> Bytes {
+        Control::Create(Create { uri: "u".into(), arguments: arguments.into() }).encode().unwrap()
+    }
+
+    fn next(tunnel: &Tunnel) -> Option<Bytes> {
+        match tunnel.poll_recv(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(frame) => frame.ok(),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn what_was_not_received_goes_to_the_channel_that_takes_its_place() {
+        let mut tunnels = Tunnels::default();
+        let expected = tunnels.open("a".into());
+        for _ in 0..2 {
+            tunnels.find("a").unwrap().hear(origin(1), create("1"));
+        }
+        let session = tunnels.open("a".into());
+        drop(expected);
+        assert_eq!(next(&session), Some(create("1")));
+        assert_eq!((next(&session), session.owner()), (None, Some(Instance([1; 16]))));
+        session.hear(origin(1), Control::Destroy.encode().unwrap());
+        assert_eq!(session.owner(), None);
+        drop(session);
+        assert!(tunnels.find("a").is_none());
+    }
+
+    #[test]
+    fn a_gateway_that_says_too_much_is_not_kept_and_a_closed_channel_hears_nothing() {
+        let tunnel = Tunnels::default().open("a".into());
+        for number in 0..2 * WAITING {
+            tunnel.hear(origin(1), create(&number.to_string()));
+        }
+        assert_eq!(tunnel.statistics().dropped, WAITING as u64);
+        assert_eq!(std::iter::from_fn(|| next(&tunnel)).count(), WAITING);
+        drop(tunnel.close());
+        tunnel.hear(origin(1), create("1"));
+        assert_eq!(next(&tunnel), None);
+        assert_eq!(tunnel.try_send(create("1")), Err(SendError::Closed));
+    }
+
+    #[test]
+    fn names_of_modules_that_have_gone_do_not_pile_up() {
+        let mut tunnels = Tunnels::default();
+        for number in 0..10_000 {
+            drop(tunnels.open(number.to_string()));
+        }
+        assert!(tunnels.0.len() < 100, "{}", tunnels.0.len());
     }
 }

@@ -36,8 +36,9 @@ impl Links {
 
     /// Removes those that name a module, and gives them.
     pub(super) fn remove_module(&mut self, name: &str) -> Vec<Link> {
-        let names =
-            |link: &&Link| link.sink == name || matches!(&link.source, Source::Module(source) if source == name);
+        let names = |link: &&Link| {
+            link.sink == name || matches!(&link.source, Source::Module(source) if source == name)
+        };
         let gone: Vec<_> = self.links.values().filter(names).cloned().collect();
         gone.iter().for_each(|link| drop(self.remove(&link.source, &link.sink)));
         gone
@@ -54,7 +55,8 @@ impl Links {
         let own = self.numbers.get(&Source::Module(name.to_owned()));
         let is_own = |sink: &str| own.is_some_and(|own| own.contains_key(sink));
         let every = self.numbers.get(&Source::Every).unwrap_or(&none);
-        let every = every.iter().filter(|(sink, _)| *sink != name && !is_own(sink)).map(|(_, number)| *number);
+        let every =
+            every.iter().filter(|(sink, _)| *sink != name && !is_own(sink)).map(|(_, number)| *number);
         let own = own.into_iter().flat_map(HashMap::values).copied();
         let mut numbers: Vec<_> = own.chain(every).collect();
         numbers.sort_unstable();

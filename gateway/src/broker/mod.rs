@@ -285,7 +285,8 @@ impl State {
             let Some((name, entry)) = self.modules.get_key_value(name) else { continue };
             let before = entry.routes.load_full();
             // One for each sink.
-            let mut left: HashMap<_, _> = before.iter().map(|route| (Arc::as_ptr(&route.queue), route)).collect();
+            let mut left: HashMap<_, _> =
+                before.iter().map(|route| (Arc::as_ptr(&route.queue), route)).collect();
             let after = self.links.from(name).filter_map(|link| {
                 let queue = &self.modules.get(link.sink.as_str())?.queue;
                 let place = Arc::as_ptr(queue);
@@ -293,7 +294,8 @@ impl State {
                 if same.is_some() {
                     left.remove(&place);
                 }
-                let fresh = || Arc::new(Route::new(name.clone(), &link.sink, link.terms.clone(), queue.clone()));
+                let fresh =
+                    || Arc::new(Route::new(name.clone(), &link.sink, link.terms.clone(), queue.clone()));
                 Some(same.cloned().unwrap_or_else(fresh))
             });
             let after = after.collect();

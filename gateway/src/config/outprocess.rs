@@ -52,7 +52,7 @@ pub(super) fn read_outprocess(
     let timeout = entrypoint.milliseconds("timeout", LONGEST, RETRY);
     let link = read_host_link(&entrypoint);
     let launch_node = entrypoint.optional("launch");
-    if activation == Some("launch") && launch_node.is_none() {
+    if activation == Some("launch") && launch_node.is_none() && link_node.is_none() {
         entrypoint.node.fault(
             "`launch` is missing, which activation.type `launch` needs; write {\"path\": \"PROGRAM\", \"args\": []}",
         );
@@ -63,7 +63,9 @@ pub(super) fn read_outprocess(
 
     if let Some(node) = link_node {
         let others = [control_node, message_node, launch_node, channel_node].into_iter().flatten();
-        others.for_each(|other| other.fault("is of no use beside `link.id`: all goes over the link; remove it"));
+        others.for_each(|other| {
+            other.fault("is of no use beside `link.id`: all goes over the link; remove it")
+        });
         if activation? != "none" {
             place.fault("a host with `link.id` is started elsewhere; write `\"activation.type\": \"none\"`");
         }

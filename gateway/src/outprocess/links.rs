@@ -14,8 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_wire::channel::Peer;
 use sandgate_wire::link::{
-    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal, SignalError,
-    Versions, Window, carry, greet,
+    Agreed, Beats, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal,
+    SignalError, Versions, Window, carry, greet,
 };
 use sandgate_wire::segments::SegmentAuthority;
 use thiserror::Error;

@@ -194,8 +194,8 @@ impl<C: Connector> Running<C> {
     }
 
     /// One attach, from Create to its end.
-    async fn serve(&mut self, attach: &Attach, turn: Option<Turn>, inbox: &mut Inbox) -> Ended {
-        let created = self.stop.run_until_cancelled(self.create(attach)).await;
+    async fn serve(&mut self, attach: &Attach, mut turn: Option<Turn>, inbox: &mut Inbox) -> Ended {
+        let created = self.stop.run_until_cancelled(self.create(attach, &mut turn)).await;
         if matches!(created, Some(Ok(_) | Err(Ended::Refused(_)))) {
             self.launch = self.launched.as_ref().map(Launched::hear);
         }
@@ -243,9 +243,11 @@ impl<C: Connector> Running<C> {
     }
 
     /// Create and its Reply. Meanwhile the status shows whether anybody is there.
-    async fn create(&self, attach: &Attach) -> Result<Option<Offer>, Ended> {
+    async fn create(&self, attach: &Attach, turn: &mut Option<Turn>) -> Result<Option<Offer>, Ended> {
+        let patience = self.config.timeout;
         tokio::select! {
-            created = attach.create(&self.module, self.config.timeout) => created,
+            created = attach.create(&self.module, patience) => created,
+            never = lend(turn, patience) => match never {},
             never = self.follow_absence(attach) => match never {},
         }
     }
@@ -381,6 +383,13 @@ impl<C: Connector> Running<C> {
         self.tally.report(&self.module);
         self.status.set(State::Stopped, "");
     }
+}
+
+/// Lets others attach meanwhile, when a host takes its time: it may still be loading the module.
+async fn lend(turn: &mut Option<Turn>, patience: Duration) -> Infallible {
+    sleep(patience).await;
+    *turn = None;
+    pending().await
 }
 
 /// Carries messages to the host until the module is to stop and the inbox is empty, or it takes too long.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use sandgate_host::{
-    Archive, Engine, Host, HostConfig, Limits, Naming, Place, Reporter, Residents, Setup, Surroundings, Watchdog,
-    Workers,
+    Archive, Engine, Host, HostConfig, Limits, Naming, Place, Reporter, Residents, Setup, Surroundings,
+    Watchdog, Workers,
 };
 use sandgate_wire::Address;
 use tokio::runtime::Handle;
@@ -97,7 +97,12 @@ impl Serve {
             let Some(path) = &self.module else {
                 let workers = engine.workers().clone();
                 let work = Work::Named(control.clone(), self.naming(engine, limits, &control)?);
-                return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone(), link_socket: None });
+                return Ok(Loaded {
+                    work,
+                    workers,
+                    verdict_directory: self.verdicts.clone(),
+                    link_socket: None,
+                });
             };
             let module = load(&engine, path, &limits)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -145,7 +150,10 @@ impl Serve {
         let mut loading = match work {
             Work::Module(control, setup) => {
                 let name = setup.name.clone();
-                tenants.host.set(Place::Control(control.clone()), *setup).map_err(|error| failed(error.into()))?;
+                tenants
+                    .host
+                    .set(Place::Control(control.clone()), *setup)
+                    .map_err(|error| failed(error.into()))?;
                 tell_start(&name, &control);
                 None
             }

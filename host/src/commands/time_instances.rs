@@ -35,7 +35,8 @@ pub fn run(arguments: &TimeInstances) -> Result<ExitCode, (u8, Error)> {
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (1, error))?;
     let times = time_instances(&module, limits, runtime.handle(), arguments.count);
     let times = times.map_err(|fault| (1, Error::msg(format!("an instance has failed: {fault:?}"))))?;
-    let nanoseconds = |times: &[Duration]| times.iter().map(|time| time.as_nanos() as u64).collect::<Vec<_>>();
+    let nanoseconds =
+        |times: &[Duration]| times.iter().map(|time| time.as_nanos() as u64).collect::<Vec<_>>();
     let (first_touch, reused) = (nanoseconds(&times.first_touch), nanoseconds(&times.reused));
     println!("{}", json!({"first_touch": first_touch, "reused": reused}));
     Ok(ExitCode::SUCCESS)

@@ -123,11 +123,13 @@ impl Scene {
         let scratch = Scratch::new();
         let names: Vec<String> = (0..modules).map(|number| format!("m{number}")).collect();
         let link = scratch.id(LINK);
-        let add = |file: HostConfiguration, name: &String| file.module_on_link(name, "modules/echo", json!({}));
+        let add =
+            |file: HostConfiguration, name: &String| file.module_on_link(name, "modules/echo", json!({}));
         let file = names.iter().fold(HostConfiguration::new().link(&link), add).write(&scratch);
         let host = Host::start(&Host::arguments(&file))?;
         let descriptors = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
-        prlimit(Some(host.pid()), Resource::Nofile, descriptors).context("the host's limits cannot be set")?;
+        prlimit(Some(host.pid()), Resource::Nofile, descriptors)
+            .context("the host's limits cannot be set")?;
         let mut gateway = LocalGateway::new()?;
         // First, so that it is the first to stop.
         let end = gateway.add_end_without_links("end")?;
