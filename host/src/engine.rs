@@ -24,10 +24,10 @@ use crate::workers::{TICK, Workers};
 /// Frames that are kept of a guest's stack, the innermost: a panic of Rust takes up to a dozen.
 const FRAMES_MAX: usize = 32;
 /// Instances that the pool of a setting holds at most; a module takes one, and another for a moment when it is created
-/// anew. Each reserves 4 GiB of address space. So of a process's 128 TiB the setting that most modules have, the
-/// default one, gets 40, and each of the few others 4.
+/// anew. Each reserves 4 GiB of address space. So in a host of many modules the setting that most of them have, the
+/// default one, gets 40 of a process's 128 TiB, and each of the few others 4.
 const POOL_INSTANCES: u32 = 1000;
-const POOL_INSTANCES_DEFAULT: u32 = 10_240;
+const POOL_INSTANCES_MANY: u32 = 10_240;
 /// What a place in the pool keeps of the memory and of the table that were in it, in bytes.
 const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
@@ -55,6 +55,17 @@ struct Shared {
     engines: Mutex<BTreeMap<(Settings, Allocation), wasmtime::Engine>>,
     ticking: Arc<RwLock<Vec<EngineWeak>>>,
     linked: InUse,
+    room: Room,
+}
+
+/// How many instances with the default settings there may be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Room {
+    /// A thousand.
+    #[default]
+    Usual,
+    /// Ten thousand, which reserve 40 TiB of address space: enough for one engine in a process.
+    Many,
 }
 
 /// What compiled code depends on, of a module's limits.
@@ -129,7 +140,7 @@ impl Engine {
     /// # Errors
     /// The cache directory cannot be used, the machine is unsupported, no threads are to be had.
     pub fn new(code: &Code) -> Result<Self, EngineError> {
-        Self::make(cache(code)?, None, Precompiled::default())
+        Self::make(cache(code)?, None, Precompiled::default(), Room::Usual)
     }
 
     /// Likewise; components are compiled by another process, for which `program` is started with the
@@ -141,6 +152,7 @@ impl Engine {
         code: &Code,
         program: PathBuf,
         precompiled: Precompiled,
+        room: Room,
     ) -> Result<Self, EngineError> {
         let kept_in = cache(code)?.map(|cache| cache.directory().clone());
         let compiler = Compiler::new(program, kept_in).map_err(|error| EngineError::Cache {
@@ -148,7 +160,7 @@ impl Engine {
             reason: error.to_string(),
         })?;
         let cache = compiler.cache().map_err(EngineError::Unsupported)?;
-        Self::make(Some(cache), Some(compiler), precompiled)
+        Self::make(Some(cache), Some(compiler), precompiled, room)
     }
 
     /// As [`Engine::new`], with [`Workers::without_threads`]: guests are called by whoever runs these.
@@ -164,6 +176,7 @@ impl Engine {
         cache: Option<Cache>,
         compiler: Option<Compiler>,
         precompiled: Precompiled,
+        room: Room,
     ) -> Result<Self, EngineError> {
         let ticking = Arc::new(RwLock::new(Vec::<EngineWeak>::new()));
         let ticked = ticking.clone();
@@ -174,14 +187,8 @@ impl Engine {
                 }
             }
         })?;
-        let shared = Shared {
-            cache,
-            compiler,
-            precompiled,
-            engines: Mutex::default(),
-            ticking,
-            linked: InUse::default(),
-        };
+        let (engines, linked) = (Mutex::default(), InUse::default());
+        let shared = Shared { cache, compiler, precompiled, engines, ticking, linked, room };
         let engine = Self { shared: Arc::new(shared), workers };
         // A machine that cannot run it says so now, not at the first module.
         engine.wasmtime(Settings::of(&Limits::default())).map_err(EngineError::Unsupported)?;
@@ -211,7 +218,7 @@ impl Engine {
         }
         let mut config = config(settings);
         config.cache(self.shared.cache.clone()).allocation_strategy(match allocation {
-            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool(settings)),
+            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool(settings, self.shared.room)),
             Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
         });
         let engine = wasmtime::Engine::new(&config)?;
@@ -315,9 +322,9 @@ pub(crate) fn config(settings: Settings) -> Config {
     config
 }
 
-fn pool(settings: Settings) -> PoolingAllocationConfig {
+fn pool(settings: Settings, room: Room) -> PoolingAllocationConfig {
     let is_default = settings == Settings::of(&Limits::default());
-    let instances = if is_default { POOL_INSTANCES_DEFAULT } else { POOL_INSTANCES };
+    let instances = if room == Room::Many && is_default { POOL_INSTANCES_MANY } else { POOL_INSTANCES };
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
         .total_core_instances(instances * 4)
@@ -384,7 +391,7 @@ mod tests {
 
     #[test]
     fn all_settings_that_limits_can_ask_for_fit_into_one_process() {
-        let engine = Engine::new(&Code::NotCached).unwrap();
+        let engine = Engine::make(None, None, Precompiled::default(), Room::Many).unwrap();
         let mut limits = Limits::default();
         for fuel in [None, Some(1000)] {
             for kib in [64, 65, 128, 256, 512, 1000, 1024] {

@@ -52,7 +52,7 @@ pub use call::Call;
 pub use cases::{Case, CaseError, Change, Difference, Played, junit};
 pub use compile::{COMPILE_COMMAND, EXIT_REFUSED, compile_into_cache};
 pub use config::{HostConfig, HostConfigError, ModuleConfig, Place};
-pub use engine::{Code, Engine, EngineError};
+pub use engine::{Code, Engine, EngineError, Room};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
 pub use inspection::{

@@ -111,7 +111,7 @@ impl Serve {
             return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone(), link_socket: None });
         };
         let config = HostConfig::load(file)?;
-        let engine = self.sandbox.engine_in(config.cache_directory.as_deref())?;
+        let engine = self.sandbox.engine_of_many(config.cache_directory.as_deref())?;
         let (workers, verdict_directory) = (engine.workers().clone(), config.verdict_directory.clone());
         let link_socket = config.link.clone();
         let work = Work::Modules(Loading::begin(engine, file, config));
