@@ -294,7 +294,7 @@ mod tests {
             {"control.id": "/tmp/a.control", "module.path": "a.wasm"}]}"#;
         let config = parse(config).unwrap();
         let places: Vec<_> = config.modules.iter().map(|module| module.place.to_string()).collect();
-        assert_eq!(places, ["a on the host link", "b on the host link", "/tmp/a.control"]);
+        assert_eq!(places, ["a on the host link", "b on the host link", "ipc:///tmp/a.control"]);
         assert_eq!(config.link.as_deref(), Some(Path::new("/tmp/l")));
         for (modules, place) in [
             (r#"{"modules": [{"module.path": "a.wasm"}]}"#, "/modules/0/control.id: is missing"),
