@@ -23,4 +23,4 @@ pub use launcher::{Launcher, LauncherError};
 pub use link::{Figures, LinkEvent, LinkServer, Linked, Seat, left_over, refuse};
 pub use port::{Incoming, Port};
 pub use reunion::{REUNION, Reunion};
-pub use transport::{PairTransport, Transport, TransportError};
+pub use transport::{LinkTransport, PairTransport, Transport, TransportError};

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use sandgate_wire::channel::{PairError, PairOptions};
+use sandgate_wire::channel::{MemoryChannel, PairError, PairOptions};
 use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
 use sandgate_wire::link::Window;
 use sandgate_wire::{AddressError, Channel, PairChannel};
 use thiserror::Error;
+
+use crate::link::LinkServer;
 
 /// Control messages that may wait: a gateway repeats itself every second while a module is being
 /// created.
@@ -38,6 +40,9 @@ pub enum TransportError {
     /// The address cannot be bound.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// A module is to be found by its name on a host link that there is not.
+    #[error("there is no host link")]
+    NoLink,
 }
 
 /// V1's sockets: the host's side binds both.
@@ -63,5 +68,31 @@ impl Transport for PairTransport {
     fn message(&self, uri: &str, room: Window) -> Result<Arc<dyn Channel>, TransportError> {
         let options = PairOptions { frame_max: MESSAGE_MAX, capacity: room.messages as usize };
         Ok(Arc::new(PairChannel::listen(&uri.parse()?, options)?))
+    }
+}
+
+/// The host link alone: control messages go through it too, and there is no other message channel than a lane.
+#[derive(Clone)]
+pub struct LinkTransport {
+    server: LinkServer,
+    module: String,
+}
+
+impl LinkTransport {
+    /// For the module that gateways ask for by this name.
+    #[must_use]
+    pub fn new(server: LinkServer, module: impl Into<String>) -> Self {
+        Self { server, module: module.into() }
+    }
+}
+
+impl Transport for LinkTransport {
+    fn control(&self) -> Result<Arc<dyn Channel>, TransportError> {
+        Ok(self.server.control(&self.module))
+    }
+
+    /// One that no peer ever comes to.
+    fn message(&self, _: &str, _: Window) -> Result<Arc<dyn Channel>, TransportError> {
+        Ok(Arc::new(MemoryChannel::pair(1).0))
     }
 }

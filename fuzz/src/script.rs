@@ -115,6 +115,9 @@ impl<'a> Script<'a> {
             12 => Signal::Statistics { module, epoch, json: self.text() },
             13 => Signal::Revive { module, epoch },
             14 => Signal::Bye { reason: self.text() },
+            _ if kind > 230 => {
+                Signal::Control { epoch, name: self.text(), frame: Bytes::from(self.text().into_bytes()) }
+            }
             _ if kind > 200 => return Frame::Segment { module, epoch, frame: self.segment() },
             _ if kind > 127 => return Frame::Unknown { kind },
             _ => {

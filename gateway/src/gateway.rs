@@ -1,5 +1,6 @@
 //! A gateway: a broker with modules and links, which come and go by value.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,9 +47,7 @@ pub async fn run(
     for module in config.modules {
         gateway.add_module(module)?;
     }
-    for link in config.links {
-        gateway.broker.add_link(link)?;
-    }
+    gateway.broker.add_links(config.links)?;
     gateway.start();
     let (broker, dead_letters) = (gateway.broker.clone(), gateway.dead_letters.clone());
     let view = admin::View { broker, dead_letters, board: gateway.board.clone() };
@@ -278,14 +277,13 @@ impl Drop for Entry {
 
 /// The names of the modules that no other remaining one publishes to. When all are on cycles or behind
 /// them: the first.
-fn next_wave(remaining: &[Entry], routes: &[Arc<Route>]) -> Vec<String> {
-    let fed = |entry: &&Entry| {
-        let from = |source: &str| remaining.iter().any(|other| other.name == source);
-        routes.iter().any(|route| route.sink() == entry.name && from(route.source()))
-    };
-    let wave: Vec<_> = remaining.iter().filter(|entry| !fed(entry)).map(|entry| entry.name.clone()).collect();
+fn next_wave(remaining: &[Entry], routes: &[Arc<Route>]) -> HashSet<String> {
+    let names: HashSet<_> = remaining.iter().map(|entry| entry.name.as_str()).collect();
+    let feeding = routes.iter().filter(|route| names.contains(route.source()));
+    let fed: HashSet<_> = feeding.map(|route| route.sink()).collect();
+    let wave: HashSet<_> = names.into_iter().filter(|name| !fed.contains(name)).map(str::to_owned).collect();
     match remaining.first() {
-        Some(first) if wave.is_empty() => vec![first.name.clone()],
+        Some(first) if wave.is_empty() => HashSet::from([first.name.clone()]),
         _ => wave,
     }
 }

@@ -14,6 +14,7 @@ use crate::commands::replay::Replay;
 use crate::commands::run::Run;
 use crate::commands::serve::Serve;
 use crate::commands::test::Test;
+use crate::commands::time_instances::TimeInstances;
 
 /// Runs a gateway module, a WebAssembly component, in a sandbox.
 #[derive(Parser)]
@@ -67,6 +68,9 @@ pub enum Command {
     /// Compiles a component for a host
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileInChild(CompileInChild),
+    /// Says how long instances of a module take
+    #[command(hide = true)]
+    TimeInstances(TimeInstances),
 }
 
 impl Arguments {

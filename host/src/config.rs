@@ -1,11 +1,12 @@
 //! The configuration of a host with many modules: `wasm-host --config FILE`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, fs};
 
 use sandgate_wire::Address;
+use sandgate_wire::link::TEXT_MAX;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -25,6 +26,8 @@ const SHORTEST_LIFE: u64 = 10;
 pub struct HostConfig {
     /// The modules, in the file's order; at least one.
     pub modules: Vec<ModuleConfig>,
+    /// The socket at which gateways find the modules without a control id.
+    pub link: Option<PathBuf>,
     /// Where compiled code is kept; the user's cache when it is not given.
     pub cache_directory: Option<PathBuf>,
     /// Where verdicts are kept; nowhere when it is not given.
@@ -37,7 +40,7 @@ pub struct ModuleConfig {
     /// What it is called in logs.
     pub name: String,
     /// Where the gateway finds it.
-    pub control: Address,
+    pub place: Place,
     /// The component.
     pub path: PathBuf,
     /// What it may use.
@@ -46,6 +49,24 @@ pub struct ModuleConfig {
     pub restart: RestartPolicy,
     /// When it is replaced although it has not failed.
     pub recycle: Recycling,
+}
+
+/// Where gateways find a module.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Place {
+    /// At a control channel of its own (`control.id`).
+    Control(Address),
+    /// On the host link, by its name.
+    Link(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Control(address) => address.fmt(f),
+            Self::Link(name) => write!(f, "{name} on the host link"),
+        }
+    }
 }
 
 /// A configuration that cannot be used: everything that is wrong, a line each.
@@ -60,6 +81,8 @@ pub struct HostConfigError {
 #[serde(deny_unknown_fields)]
 struct RawConfig {
     modules: Vec<RawModule>,
+    #[serde(rename = "link.id")]
+    link: Option<PathBuf>,
     #[serde(rename = "cache.dir")]
     cache_directory: Option<PathBuf>,
     #[serde(rename = "verdict.dir")]
@@ -71,7 +94,7 @@ struct RawConfig {
 struct RawModule {
     name: Option<String>,
     #[serde(rename = "control.id")]
-    control: String,
+    control: Option<String>,
     #[serde(rename = "module.path")]
     path: PathBuf,
     #[serde(default)]
@@ -106,8 +129,8 @@ struct RawRecycling {
 }
 
 impl HostConfig {
-    /// Reads and checks a file. Relative paths in it are relative to the file, but for `control.id`, which
-    /// is relative to the working directory, as in V1.
+    /// Reads and checks a file. Relative paths in it are relative to the file, but for `control.id` and
+    /// `link.id`, which are relative to the working directory, as in V1.
     ///
     /// # Errors
     /// Everything that is wrong with the file.
@@ -131,15 +154,16 @@ impl HostConfig {
         if raw.modules.is_empty() {
             faults.push("/modules: there is nothing to run; add a module".to_owned());
         }
-        let mut places = HashMap::new();
+        let (mut places, has_link) = (HashMap::new(), raw.link.is_some());
         let modules = raw.modules.into_iter().enumerate();
-        let modules: Vec<_> =
-            modules.filter_map(|(index, raw)| raw.check(index, base, &mut places, &mut faults)).collect();
+        let check = |(index, raw): (_, RawModule)| raw.check(index, base, has_link, &mut places, &mut faults);
+        let modules: Vec<_> = modules.filter_map(check).collect();
         if !faults.is_empty() {
             return Err(HostConfigError { faults });
         }
         Ok(Self {
             modules,
+            link: raw.link,
             cache_directory: raw.cache_directory.map(|path| base.join(path)),
             verdict_directory: raw.verdict_directory.map(|path| base.join(path)),
         })
@@ -151,23 +175,34 @@ impl RawModule {
         self,
         index: usize,
         base: &Path,
-        places: &mut HashMap<Address, usize>,
+        has_link: bool,
+        places: &mut HashMap<Place, usize>,
         faults: &mut Vec<String>,
     ) -> Option<ModuleConfig> {
         let before = faults.len();
         let mut fault = |key: &str, text: &str| faults.push(format!("/modules/{index}/{key}: {text}"));
-        let control: Option<Address> = match self.control.parse() {
-            Ok(address) => Some(address),
-            Err(error) => {
+        let path = base.join(&self.path);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self.name.filter(|name| !name.is_empty()).unwrap_or(stem);
+        let place = match self.control.as_deref().map(str::parse) {
+            Some(Ok(address)) => Some(Place::Control(address)),
+            Some(Err(error)) => {
                 fault("control.id", &format!("{error}"));
                 None
             }
+            None if !has_link => {
+                fault("control.id", "is missing; give one, or a `link.id` for all modules that have none");
+                None
+            }
+            None if name.len() > TEXT_MAX => {
+                fault("name", &format!("has more than {TEXT_MAX} bytes, which is too long for the link"));
+                None
+            }
+            None => Some(Place::Link(name.clone())),
         };
-        if let Some(first) = control.clone().and_then(|address| places.insert(address, index)) {
-            fault(
-                "control.id",
-                &format!("/modules/{first} has this one already; every module needs its own"),
-            );
+        if let Some(first) = place.clone().and_then(|place| places.insert(place, index)) {
+            let key = if self.control.is_some() { "control.id" } else { "name" };
+            fault(key, &format!("/modules/{first} has this one already; every module needs its own"));
         }
         let mut limits = Limits::default();
         for (name, value) in &self.limits {
@@ -225,16 +260,13 @@ impl RawModule {
             }
             size
         });
-        let path = base.join(&self.path);
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let recycle = Recycling {
             memory,
             messages: self.recycle.messages,
             interval: (!interval.is_zero()).then_some(interval),
         };
-        let name = self.name.filter(|name| !name.is_empty()).unwrap_or(stem);
-        let control = control.filter(|_| faults.len() == before)?;
-        Some(ModuleConfig { name, control, path, limits, restart, recycle })
+        let place = place.filter(|_| faults.len() == before)?;
+        Some(ModuleConfig { name, place, path, limits, restart, recycle })
     }
 }
 
@@ -254,6 +286,26 @@ mod tests {
         assert_eq!((module.name.as_str(), module.path.as_path()), ("a", Path::new("/base/a.wasm")));
         assert_eq!(module.restart, RestartPolicy::default());
         assert_eq!(module.recycle, Recycling::default());
+    }
+
+    #[test]
+    fn a_module_without_a_control_id_is_found_on_the_link_by_its_name() {
+        let config = r#"{"link.id": "/tmp/l", "modules": [{"module.path": "a.wasm"}, {"name": "b", "module.path": "a.wasm"},
+            {"control.id": "/tmp/a.control", "module.path": "a.wasm"}]}"#;
+        let config = parse(config).unwrap();
+        let places: Vec<_> = config.modules.iter().map(|module| module.place.to_string()).collect();
+        assert_eq!(places, ["a on the host link", "b on the host link", "ipc:///tmp/a.control"]);
+        assert_eq!(config.link.as_deref(), Some(Path::new("/tmp/l")));
+        for (modules, place) in [
+            (r#"{"modules": [{"module.path": "a.wasm"}]}"#, "/modules/0/control.id: is missing"),
+            (
+                r#"{"link.id": "l", "modules": [{"module.path": "a.wasm"}, {"module.path": "b/a.wasm"}]}"#,
+                "/modules/1/name: /modules/0 has",
+            ),
+        ] {
+            let error = parse(modules).unwrap_err().to_string();
+            assert!(error.contains(place), "{error}");
+        }
     }
 
     #[test]

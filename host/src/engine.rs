@@ -16,14 +16,18 @@ use wasmtime::{
 
 use crate::compile::{CompileError, Compiler};
 use crate::limits::Limits;
+use crate::linked::InUse;
 use crate::module::hexadecimal;
 use crate::precompiled::{Precompiled, load};
 use crate::workers::{TICK, Workers};
 
 /// Frames that are kept of a guest's stack, the innermost: a panic of Rust takes up to a dozen.
 const FRAMES_MAX: usize = 32;
-/// Instances that the pool holds at most; a module takes one.
+/// Instances that the pool of a setting holds at most; a module takes one, and another for a moment when it is created
+/// anew. Each reserves 4 GiB of address space. So in a host of many modules the setting that most of them have, the
+/// default one, gets 40 of a process's 128 TiB, and each of the few others 4.
 const POOL_INSTANCES: u32 = 1000;
+const POOL_INSTANCES_MANY: u32 = 10_240;
 /// What a place in the pool keeps of the memory and of the table that were in it, in bytes.
 const KEPT_MEMORY: usize = 1 << 20;
 const KEPT_TABLE: usize = 64 << 10;
@@ -50,10 +54,22 @@ struct Shared {
     /// One engine for each setting that code is compiled for, and each way to allocate, made when it is first needed.
     engines: Mutex<BTreeMap<(Settings, Allocation), wasmtime::Engine>>,
     ticking: Arc<RwLock<Vec<EngineWeak>>>,
+    linked: InUse,
+    room: Room,
+}
+
+/// How many instances with the default settings there may be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Room {
+    /// A thousand.
+    #[default]
+    Usual,
+    /// Ten thousand, which reserve 40 TiB of address space: enough for one engine in a process.
+    Many,
 }
 
 /// What compiled code depends on, of a module's limits.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Settings {
     /// Code counts its instructions.
     pub(crate) fuel: bool,
@@ -124,7 +140,7 @@ impl Engine {
     /// # Errors
     /// The cache directory cannot be used, the machine is unsupported, no threads are to be had.
     pub fn new(code: &Code) -> Result<Self, EngineError> {
-        Self::make(cache(code)?, None, Precompiled::default())
+        Self::make(cache(code)?, None, Precompiled::default(), Room::Usual)
     }
 
     /// Likewise; components are compiled by another process, for which `program` is started with the
@@ -136,6 +152,7 @@ impl Engine {
         code: &Code,
         program: PathBuf,
         precompiled: Precompiled,
+        room: Room,
     ) -> Result<Self, EngineError> {
         let kept_in = cache(code)?.map(|cache| cache.directory().clone());
         let compiler = Compiler::new(program, kept_in).map_err(|error| EngineError::Cache {
@@ -143,7 +160,7 @@ impl Engine {
             reason: error.to_string(),
         })?;
         let cache = compiler.cache().map_err(EngineError::Unsupported)?;
-        Self::make(Some(cache), Some(compiler), precompiled)
+        Self::make(Some(cache), Some(compiler), precompiled, room)
     }
 
     /// As [`Engine::new`], with [`Workers::without_threads`]: guests are called by whoever runs these.
@@ -159,6 +176,7 @@ impl Engine {
         cache: Option<Cache>,
         compiler: Option<Compiler>,
         precompiled: Precompiled,
+        room: Room,
     ) -> Result<Self, EngineError> {
         let ticking = Arc::new(RwLock::new(Vec::<EngineWeak>::new()));
         let ticked = ticking.clone();
@@ -169,7 +187,8 @@ impl Engine {
                 }
             }
         })?;
-        let shared = Shared { cache, compiler, precompiled, engines: Mutex::default(), ticking };
+        let (engines, linked) = (Mutex::default(), InUse::default());
+        let shared = Shared { cache, compiler, precompiled, engines, ticking, linked, room };
         let engine = Self { shared: Arc::new(shared), workers };
         // A machine that cannot run it says so now, not at the first module.
         engine.wasmtime(Settings::of(&Limits::default())).map_err(EngineError::Unsupported)?;
@@ -180,6 +199,11 @@ impl Engine {
     #[must_use]
     pub fn workers(&self) -> &Workers {
         &self.workers
+    }
+
+    /// The components that are in use.
+    pub(crate) fn linked(&self) -> &InUse {
+        &self.shared.linked
     }
 
     /// The engine with these settings.
@@ -194,7 +218,7 @@ impl Engine {
         }
         let mut config = config(settings);
         config.cache(self.shared.cache.clone()).allocation_strategy(match allocation {
-            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool()),
+            Allocation::Pooled => InstanceAllocationStrategy::Pooling(pool(settings, self.shared.room)),
             Allocation::OnDemand => InstanceAllocationStrategy::OnDemand,
         });
         let engine = wasmtime::Engine::new(&config)?;
@@ -298,12 +322,14 @@ pub(crate) fn config(settings: Settings) -> Config {
     config
 }
 
-fn pool() -> PoolingAllocationConfig {
+fn pool(settings: Settings, room: Room) -> PoolingAllocationConfig {
+    let is_default = settings == Settings::of(&Limits::default());
+    let instances = if room == Room::Many && is_default { POOL_INSTANCES_MANY } else { POOL_INSTANCES };
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(POOL_INSTANCES)
-        .total_core_instances(POOL_INSTANCES * 4)
-        .total_memories(POOL_INSTANCES)
-        .total_tables(POOL_INSTANCES * 2)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 4)
+        .total_memories(instances)
+        .total_tables(instances * 2)
         // Guests run on the workers' own stacks. Each of these would cost the start of every host a system call.
         .total_stacks(0)
         .table_elements(TABLE_ELEMENTS)
@@ -365,7 +391,7 @@ mod tests {
 
     #[test]
     fn all_settings_that_limits_can_ask_for_fit_into_one_process() {
-        let engine = Engine::new(&Code::NotCached).unwrap();
+        let engine = Engine::make(None, None, Precompiled::default(), Room::Many).unwrap();
         let mut limits = Limits::default();
         for fuel in [None, Some(1000)] {
             for kib in [64, 65, 128, 256, 512, 1000, 1024] {

@@ -1,22 +1,27 @@
 //! A host with its sessions: one for each control id, which come and go with the configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-use sandgate_wire::Address;
+use sandgate_wire::{Address, Channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::blueprint::Setup;
+use crate::config::Place;
 use crate::naming::Naming;
 use crate::session::{End, Session, Surroundings};
-use sandgate_attach::{PairTransport, TransportError};
+use sandgate_attach::{LinkTransport, PairTransport, Transport, TransportError};
 
 /// Sessions and what they share.
 pub struct Host {
     surroundings: Surroundings,
     sessions: JoinSet<End>,
-    entries: HashMap<Address, Entry>,
+    entries: HashMap<Place, Entry>,
+    /// Control channels of modules on the link that are still being loaded, so that gateways wait for them.
+    expected: HashMap<Place, Arc<dyn Channel>>,
 }
 
 struct Entry {
@@ -30,7 +35,7 @@ impl Host {
     /// A host without modules.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        Self { surroundings, sessions: JoinSet::new(), entries: HashMap::new() }
+        Self { surroundings, sessions: JoinSet::new(), entries: HashMap::new(), expected: HashMap::new() }
     }
 
     /// Whether there are no modules.
@@ -39,15 +44,38 @@ impl Host {
         self.entries.is_empty()
     }
 
-    /// Stops the modules whose control ids are not among these.
-    pub fn keep_only(&mut self, controls: &[Address]) {
-        self.entries.retain(|control, entry| {
-            let keep = controls.contains(control);
+    /// Stops the modules whose places are not among these, and expects those that are not there yet: a gateway that asks
+    /// for them on the link is answered once they are set, or given up.
+    pub fn expect_only(&mut self, places: &[Place]) {
+        let keep: HashSet<_> = places.iter().collect();
+        self.entries.retain(|place, entry| {
+            let keep = keep.contains(place);
             if !keep {
                 entry.stop.send_replace(true);
             }
             keep
         });
+        let Some(link) = &self.surroundings.link else { return };
+        let missing = places.iter().filter(|place| !self.entries.contains_key(place));
+        let expect = |place: &Place| match place {
+            Place::Link(name) => Some((place.clone(), link.control(name))),
+            Place::Control(_) => None,
+        };
+        self.expected = missing.filter_map(expect).collect();
+    }
+
+    /// Listens at this socket for gateways that ask for modules by their names.
+    ///
+    /// # Errors
+    /// The host has no link, or the socket cannot be made.
+    pub fn listen_at(&self, socket: &Path) -> io::Result<()> {
+        let link = self.surroundings.link.as_ref();
+        link.ok_or_else(|| io::Error::other(TransportError::NoLink))?.listen_at(socket)
+    }
+
+    /// A module that was expected does not come. One that is there stays.
+    pub fn give_up(&mut self, place: &Place) {
+        self.expected.remove(place);
     }
 
     /// Has a module run by this setup. One that is new is started; one that runs lives on by it, or as it is if it is
@@ -55,23 +83,28 @@ impl Host {
     ///
     /// # Errors
     /// The control address cannot be bound.
-    pub fn set(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
-        match self.entries.get_mut(&control) {
+    pub fn set(&mut self, place: Place, setup: Setup) -> Result<(), TransportError> {
+        match self.entries.get_mut(&place) {
             Some(entry) if entry.setup.as_ref().is_some_and(|own| own.is_same(&setup)) => Ok(()),
             Some(entry) => {
                 entry.setup = Some(setup.clone());
                 entry.renewals.send_replace(Some(setup));
                 Ok(())
             }
-            None => self.start(control, setup),
+            None => self.start(place, setup),
         }
     }
 
     /// Binds a module's control channel and serves it.
-    fn start(&mut self, control: Address, setup: Setup) -> Result<(), TransportError> {
-        let transport = Arc::new(PairTransport::new(control.as_str()));
+    fn start(&mut self, place: Place, setup: Setup) -> Result<(), TransportError> {
+        let transport: Arc<dyn Transport> = match (&place, &self.surroundings.link) {
+            (Place::Control(control), _) => Arc::new(PairTransport::new(control.as_str())),
+            (Place::Link(name), Some(link)) => Arc::new(LinkTransport::new(link.clone(), name)),
+            (Place::Link(_), None) => return Err(TransportError::NoLink),
+        };
         let session = Session::bind(setup.clone(), transport, &self.surroundings)?;
-        self.run(control, Some(setup), session);
+        self.expected.remove(&place);
+        self.run(place, Some(setup), session);
         Ok(())
     }
 
@@ -82,13 +115,13 @@ impl Host {
     pub fn set_named(&mut self, control: Address, naming: Naming) -> Result<(), TransportError> {
         let transport = Arc::new(PairTransport::new(control.as_str()));
         let session = Session::bind_named(naming, control.as_str(), transport, &self.surroundings)?;
-        self.run(control, None, session);
+        self.run(Place::Control(control), None, session);
         Ok(())
     }
 
-    fn run(&mut self, control: Address, setup: Option<Setup>, session: Session) {
+    fn run(&mut self, place: Place, setup: Option<Setup>, session: Session) {
         let (stop, mut stopped) = watch::channel(false);
-        self.entries.insert(control, Entry { setup, renewals: session.renewals(), stop });
+        self.entries.insert(place, Entry { setup, renewals: session.renewals(), stop });
         self.sessions.spawn(async move {
             let asked = async {
                 // The sender is gone when the host is.

@@ -24,8 +24,10 @@ mod hand_clock;
 mod host;
 mod imports;
 mod inspection;
+mod instance_times;
 mod ledger;
 mod limits;
+mod linked;
 mod message_document;
 mod module;
 mod naming;
@@ -49,13 +51,14 @@ pub use blueprint::{Recycling, Setup};
 pub use call::Call;
 pub use cases::{Case, CaseError, Change, Difference, Played, junit};
 pub use compile::{COMPILE_COMMAND, EXIT_REFUSED, compile_into_cache};
-pub use config::{HostConfig, HostConfigError, ModuleConfig};
-pub use engine::{Code, Engine, EngineError};
+pub use config::{HostConfig, HostConfigError, ModuleConfig, Place};
+pub use engine::{Code, Engine, EngineError, Room};
 pub use fault::{Fault, FaultKind, PostMortem, Usage};
 pub use host::Host;
 pub use inspection::{
     Access, CustomSection, Extent, FileKind, Import, Inspection, Loading, Producer, Requirements,
 };
+pub use instance_times::{InstanceTimes, time_instances};
 pub use limits::{Exceeded, LimitError, LimitInfo, Limits, parse_time};
 pub use message_document::{ContentDocument, MessageDocument};
 pub use module::{LoadError, Module};

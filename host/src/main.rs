@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Completions(arguments)) => commands::completions::run(&arguments),
         Some(Command::Man(arguments)) => commands::man::run(&arguments),
         Some(Command::CompileInChild(arguments)) => commands::compile_in_child::run(&arguments),
+        Some(Command::TimeInstances(arguments)) => commands::time_instances::run(&arguments),
         None => commands::serve::run(&arguments.serve),
     };
     result.unwrap_or_else(|(status, error)| {

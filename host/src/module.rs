@@ -12,7 +12,7 @@ use wasmtime::component::{Component, ComponentExportIndex, Linker};
 
 use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
 use crate::compile::CompileError;
-use crate::engine::{Compiled, Engine};
+use crate::engine::{Compiled, Engine, Settings};
 use crate::imports;
 use crate::inspection::Requirements;
 use crate::limits::{Exceeded, Limits};
@@ -32,12 +32,19 @@ const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
 #[derive(Clone)]
 pub struct Module {
     pub(crate) engine: Engine,
+    pub(crate) linked: Arc<Linked>,
+    pub(crate) origin: Arc<Origin>,
+}
+
+/// What modules of the same component share.
+pub(crate) struct Linked {
     pub(crate) instances: GatewayModulePre<Guest>,
     /// Present when the component exports `timer-handler`.
     pub(crate) on_timer: Option<ComponentExportIndex>,
-    pub(crate) origin: Arc<Origin>,
+    /// Why no place in the pool can hold an instance.
+    beyond_pool: Option<String>,
     /// Where in its source it has failed.
-    pub(crate) places: Arc<Places>,
+    pub(crate) places: Places,
 }
 
 /// Where a module came from.
@@ -47,8 +54,6 @@ pub(crate) struct Origin {
     pub(crate) size: u64,
     /// SHA-256 of the file, as hexadecimal digits.
     pub(crate) digest: String,
-    /// Why no place in the pool can hold an instance.
-    pub(crate) beyond_pool: Option<String>,
 }
 
 /// Why a file is no module.
@@ -145,37 +150,26 @@ impl Module {
             _ => return Err(LoadError::NotWasm { path }),
         }
         let digest = hexadecimal(&Sha256::digest(&binary));
-        let is_over_a_limit = |reason: &str| over_a_countable_limit(reason, limits).is_some();
-        let compiled = engine.compile(&binary, &digest, limits, is_over_a_limit);
-        let Compiled { component, beyond_pool } = match compiled {
-            Ok(compiled) => compiled,
-            Err(error) => return Err(not_compiled(path, error, limits)),
+        let settings = Settings::of(limits);
+        let linked = match engine.linked().find(&digest, settings) {
+            Some(linked) => linked,
+            None => {
+                let linked = Linked::compile(engine, &path, &binary, &digest, limits)?;
+                engine.linked().add(digest.clone(), settings, linked)
+            }
         };
-        if let Some(exceeded) = over_a_limit(&component, limits) {
+        // Those who have it may have more.
+        if let Some(exceeded) = over_a_limit(linked.instances.instance_pre().component(), limits) {
             return Err(LoadError::Limit { path, exceeded });
         }
-        if let Some(missing) = missing_export(&component) {
-            return Err(LoadError::World { path, missing });
-        }
-        if let Some(reason) = &beyond_pool {
+        if let Some(reason) = &linked.beyond_pool {
             let module = path.display();
             tracing::warn!(
                 "{module} does not fit into the pool: each instance is allocated on demand, which is slower; {reason}"
             );
         }
-        let origin = Arc::new(Origin { path: path.clone(), size: binary.len() as u64, digest, beyond_pool });
-        Self::link(engine, &component, origin)
-            .map_err(|error| LoadError::Link { path, reason: format!("{error:#}") })
-    }
-
-    fn link(engine: &Engine, component: &Component, origin: Arc<Origin>) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(component.engine());
-        imports::add_to_linker(&mut linker)?;
-        let instances = GatewayModulePre::new(linker.instantiate_pre(component)?)?;
-        let on_timer = component
-            .get_export_index(None, TIMER_HANDLER)
-            .and_then(|interface| component.get_export_index(Some(&interface), "on-timer"));
-        Ok(Self { engine: engine.clone(), instances, on_timer, origin, places: Arc::default() })
+        let origin = Arc::new(Origin { path, size: binary.len() as u64, digest });
+        Ok(Self { engine: engine.clone(), linked, origin })
     }
 
     /// The file that it was loaded from.
@@ -203,7 +197,7 @@ impl Module {
 
     /// What an instance takes at its beginning.
     pub(crate) fn requirements(&self) -> Requirements {
-        let required = self.instances.instance_pre().component().resources_required();
+        let required = self.linked.instances.instance_pre().component().resources_required();
         Requirements {
             memories: required.as_ref().map_or(0, |required| required.num_memories),
             // Wasmtime tells pages.
@@ -213,14 +207,48 @@ impl Module {
                 .map(|pages| pages.saturating_mul(PAGE)),
             tables: required.as_ref().map_or(0, |required| required.num_tables),
             largest_table: required.as_ref().and_then(|required| required.max_initial_table_size),
-            beyond_pool: self.origin.beyond_pool.clone(),
+            beyond_pool: self.linked.beyond_pool.clone(),
         }
     }
 
     /// The world of the contract that it was built for.
     #[must_use]
     pub fn world(&self) -> &'static str {
-        if self.on_timer.is_some() { WORLD_WITH_TIMERS } else { WORLD }
+        if self.linked.on_timer.is_some() { WORLD_WITH_TIMERS } else { WORLD }
+    }
+}
+
+impl Linked {
+    fn compile(
+        engine: &Engine,
+        path: &Path,
+        binary: &[u8],
+        digest: &str,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
+        let is_over_a_limit = |reason: &str| over_a_countable_limit(reason, limits).is_some();
+        let compiled = engine.compile(binary, digest, limits, is_over_a_limit);
+        let Compiled { component, beyond_pool } =
+            compiled.map_err(|error| not_compiled(path.to_owned(), error, limits))?;
+        if let Some(exceeded) = over_a_limit(&component, limits) {
+            return Err(LoadError::Limit { path: path.to_owned(), exceeded });
+        }
+        if let Some(missing) = missing_export(&component) {
+            return Err(LoadError::World { path: path.to_owned(), missing });
+        }
+        let link = || {
+            let mut linker = Linker::new(component.engine());
+            imports::add_to_linker(&mut linker)?;
+            GatewayModulePre::new(linker.instantiate_pre(&component)?)
+        };
+        let instances = link().map_err(|error: wasmtime::Error| LoadError::Link {
+            path: path.to_owned(),
+            reason: format!("{error:#}"),
+        })?;
+        let on_timer = component
+            .get_export_index(None, TIMER_HANDLER)
+            .and_then(|interface| component.get_export_index(Some(&interface), "on-timer"));
+        Ok(Self { instances, on_timer, beyond_pool, places: Places::default() })
     }
 }
 

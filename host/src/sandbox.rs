@@ -71,14 +71,14 @@ impl Sandbox {
         let guest = Guest {
             outlet,
             timers,
-            handles_timers: module.on_timer.is_some(),
+            handles_timers: module.linked.on_timer.is_some(),
             wasi,
             table,
             transcript,
-            ledger: Ledger::new(limits, module.on_timer.is_some()),
+            ledger: Ledger::new(limits, module.linked.on_timer.is_some()),
             limits,
         };
-        let instance = module.instances.instance_pre();
+        let instance = module.linked.instances.instance_pre();
         let mut store = Store::new(instance.engine(), guest);
         store.limiter(|guest| &mut guest.ledger);
         store.set_hostcall_fuel(limits.hostcall_fuel as usize);
@@ -92,7 +92,7 @@ impl Sandbox {
             Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks(left)) })
         });
         let mut sandbox = Self { store, instance: None };
-        let on_timer = module.on_timer;
+        let on_timer = module.linked.on_timer;
         let made = sandbox.call(Call::Instantiate, |_, store| {
             let instance = instance.instantiate(&mut *store)?;
             let on_timer = on_timer.map(|index| instance.get_typed_func(&mut *store, index)).transpose()?;

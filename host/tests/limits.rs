@@ -266,14 +266,19 @@ mod compiling {
     use std::process::Command;
     use std::time::Instant;
 
-    use sandgate_host::{Code, Engine, Precompiled};
+    use sandgate_host::{Code, Engine, Precompiled, Room};
 
     use super::*;
 
     fn engine_in(directory: &Path) -> Engine {
         let program = env!("CARGO_BIN_EXE_wasm-host").into();
-        Engine::with_compiler(&Code::Directory(directory.to_owned()), program, Precompiled::default())
-            .unwrap()
+        Engine::with_compiler(
+            &Code::Directory(directory.to_owned()),
+            program,
+            Precompiled::default(),
+            Room::Usual,
+        )
+        .unwrap()
     }
 
     fn refusal(guest_name: &str, limits: &[&str]) -> LoadError {
@@ -311,7 +316,8 @@ mod compiling {
             [("/nowhere/compiler", "cannot be run"), ("/bin/false", "ended with exit status: 1")]
         {
             let code = Code::Directory(directory.path().to_owned());
-            let engine = Engine::with_compiler(&code, program.into(), Precompiled::default()).unwrap();
+            let engine =
+                Engine::with_compiler(&code, program.into(), Precompiled::default(), Room::Usual).unwrap();
             let error = match Module::load(&engine, &guest("echo"), &Limits::default()) {
                 Err(error) => error.to_string(),
                 Ok(_) => panic!("{program} does not compile"),
@@ -329,7 +335,8 @@ mod compiling {
         Module::load(&engine_in(directory.path()), &path, &limits).unwrap();
         let code = Code::Directory(directory.path().to_owned());
         let without_compiler =
-            Engine::with_compiler(&code, "/nowhere/compiler".into(), Precompiled::default()).unwrap();
+            Engine::with_compiler(&code, "/nowhere/compiler".into(), Precompiled::default(), Room::Usual)
+                .unwrap();
         let begun = Instant::now();
         Module::load(&without_compiler, &path, &limits).unwrap();
         println!("from a warm cache: {:?}", begun.elapsed());
@@ -375,7 +382,8 @@ mod compiling {
     #[test]
     fn where_nothing_is_kept_nothing_stays() {
         let program = env!("CARGO_BIN_EXE_wasm-host").into();
-        let engine = Engine::with_compiler(&Code::NotCached, program, Precompiled::default()).unwrap();
+        let engine =
+            Engine::with_compiler(&Code::NotCached, program, Precompiled::default(), Room::Usual).unwrap();
         let begun = Instant::now();
         Module::load(&engine, &guest("echo"), &Limits::default()).unwrap();
         println!("compiled by another process: {:?}", begun.elapsed());

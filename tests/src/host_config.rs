@@ -14,6 +14,7 @@ const FILE: &str = "host.json";
 #[derive(Default)]
 pub struct HostConfiguration {
     modules: Vec<Value>,
+    link: Option<String>,
 }
 
 impl HostConfiguration {
@@ -29,6 +30,22 @@ impl HostConfiguration {
         self.component(name, control, &guest(guest_name), more)
     }
 
+    /// Lets gateways find modules by their names at this socket.
+    #[must_use]
+    pub fn link(mut self, socket: &str) -> Self {
+        self.link = Some(socket.to_owned());
+        self
+    }
+
+    /// Adds a module that is found by its name.
+    #[must_use]
+    pub fn module_on_link(mut self, name: &str, guest_name: &str, more: Value) -> Self {
+        let mut module = json!({"name": name, "module.path": guest(guest_name)});
+        module.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.modules.push(module);
+        self
+    }
+
     /// Adds a module whose component is in this file.
     #[must_use]
     pub fn component(mut self, name: &str, control: &str, path: &Path, more: Value) -> Self {
@@ -40,7 +57,10 @@ impl HostConfiguration {
 
     /// Writes the file.
     pub fn write(&self, scratch: &Scratch) -> PathBuf {
-        let document = json!({"modules": self.modules, "verdict.dir": "verdicts"});
+        let mut document = json!({"modules": self.modules, "verdict.dir": "verdicts"});
+        if let Some(link) = &self.link {
+            document["link.id"] = json!(link);
+        }
         scratch.write(FILE, serde_json::to_vec_pretty(&document).unwrap())
     }
 

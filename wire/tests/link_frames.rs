@@ -148,7 +148,7 @@ fn frame() -> impl Strategy<Value = Frame> {
             epoch,
             slot: Slot { number, life }
         }),
-        prop_oneof![Just(0), 23..=u8::MAX].prop_map(|kind| Frame::Unknown { kind }),
+        prop_oneof![Just(0), 24..=u8::MAX].prop_map(|kind| Frame::Unknown { kind }),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use sandgate_wire::Message;
 use sandgate_wire::link::frame::Slot;
 use sandgate_wire::link::{
@@ -56,6 +57,7 @@ fn frames() {
         body: "{}".into(),
     };
     let state = State::Quarantined;
+    let control = Signal::Control { epoch, name: "temp".into(), frame: Bytes::from_static(&[1, 2, 3]) };
     let frames = [
         ("hello", Frame::Hello(hello)),
         ("open", Frame::Signal(Signal::Open { module, epoch, window, received: 5 })),
@@ -72,6 +74,7 @@ fn frames() {
         ("revive", Frame::Signal(Signal::Revive { module, epoch })),
         ("close", Frame::Signal(Signal::Close { module, epoch })),
         ("bye", Frame::Signal(Signal::Bye { reason: "done".into() })),
+        ("control", Frame::Signal(control)),
         ("create", segment(SegmentFrame::Create { request: 1, size: 2 << 20, pool: "frames".into() })),
         ("openbytoken", segment(SegmentFrame::Open { request: 2, token: TOKEN })),
         ("closehold", segment(SegmentFrame::Close { request: 1 })),

@@ -1,6 +1,6 @@
 //! Where a host listens for gateways: a socket in a directory of its own, for its user alone.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -44,16 +44,40 @@ fn remove(directory: &Path) {
     let _ = fs::remove_dir(directory);
 }
 
+/// A socket in a place that somebody has chosen, which is removed with this.
+pub(super) struct Socket(PathBuf);
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // One that stays is replaced by the next host.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Listens at a path that somebody has chosen. A socket that nobody listens at any more was left behind, and goes.
+pub(super) fn listen_at(path: &Path) -> io::Result<(UnixListener, Socket)> {
+    let is_socket = path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket());
+    if is_socket && is_dead(path) {
+        fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    let socket = Socket(path.to_owned());
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok((listener, socket))
+}
+
+/// Whether nobody listens at a socket.
+fn is_dead(path: &Path) -> bool {
+    let tried = std::os::unix::net::UnixStream::connect(path);
+    tried.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 /// Removes what hosts have left behind that were killed: sockets that nobody listens on.
 fn sweep(base: &Path) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(DIRECTORY));
-        let dead = |path: &Path| {
-            let tried = std::os::unix::net::UnixStream::connect(path.join(SOCKET));
-            tried.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-        };
-        if named && dead(&entry.path()) {
+        if named && is_dead(&entry.path().join(SOCKET)) {
             remove(&entry.path());
         }
     }

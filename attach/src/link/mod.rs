@@ -4,6 +4,7 @@ mod directory;
 mod linked;
 mod seat;
 mod server;
+mod tunnel;
 
 pub use linked::{Linked, left_over};
 pub use seat::{Figures, LinkEvent, Seat, refuse};

@@ -101,14 +101,15 @@ pub(super) struct Account {
 const NEVER: u64 = u64::MAX;
 
 impl Account {
-    pub(super) fn tell(&self, module: u32) {
+    /// Tells the figures if they have changed, and says whether they have.
+    pub(super) fn tell(&self, module: u32) -> bool {
         let LinkStatistics { unknown, strays, .. } = self.lanes.statistics();
         let mut figures = self.figures.figures();
         // Those of the link are all modules'.
         figures.extend([("link_unknown", unknown), ("link_strays", strays)]);
         let sum = figures.iter().fold(0_u64, |sum, (_, figure)| sum.wrapping_add(*figure));
         if sum == self.told.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
         let json = serde_json::Value::from_iter(figures).to_string();
         let signal = Signal::Statistics { module, epoch: self.epoch, json };
@@ -116,6 +117,7 @@ impl Account {
         if self.lanes.signal(signal).is_ok() {
             self.told.store(sum, Ordering::Relaxed);
         }
+        true
     }
 }
 

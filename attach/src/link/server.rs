@@ -7,21 +7,26 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use sandgate_wire::link::{
     Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, Side, Signal, Versions, carry, greet,
 };
+use sandgate_wire::{Channel, Control, Reply, Status};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
-use super::directory::Directory;
+use super::directory::{Directory, listen_at};
 use super::seat::{Account, LinkEvent, Seat, refuse};
+use super::tunnel::{Origin, Tunnel, Tunnels};
+use crate::burst::Burst;
 use crate::farewell::{FAREWELL, LOOK};
 
 /// How long a peer that has connected may take to greet.
@@ -32,6 +37,8 @@ const SIGNALS: usize = 64;
 const GATEWAYS_MAX: usize = 16;
 /// How often a gateway is told what its modules did, if they did anything.
 const STATISTICS: Duration = Duration::from_secs(1);
+/// How often it is looked at the longest whether they did.
+const STATISTICS_AT_REST: Duration = Duration::from_secs(4);
 
 /// The gateway is the one who watches: a host has nothing better to do than to wait for it.
 const NO_BEATS: Beats = Beats { every: Duration::MAX, patience: Duration::MAX };
@@ -57,6 +64,8 @@ struct State {
     seats: Vec<mpsc::Sender<LinkEvent>>,
     gateways: HashMap<Instance, Gateway>,
     accounts: HashMap<u32, Arc<Account>>,
+    tunnels: Tunnels,
+    unknown: Burst,
 }
 
 struct Gateway {
@@ -77,6 +86,28 @@ impl LinkServer {
         tokio::spawn(server.clone().accept(listener));
         tokio::spawn(server.clone().tell_statistics());
         Ok(server)
+    }
+
+    /// Listens at this path too, where gateways look for modules without control channels of their own
+    /// ([`LinkServer::control`]). The socket is for this user alone. One that nobody listens at any more is replaced.
+    /// Called in a runtime.
+    ///
+    /// # Errors
+    /// There is a file of that name, or somebody listens there, or the socket cannot be made.
+    pub fn listen_at(&self, path: &Path) -> io::Result<()> {
+        let (listener, socket) = listen_at(path)?;
+        let server = self.clone();
+        tokio::spawn(async move {
+            let _removed_with_the_runtime = socket;
+            server.accept(listener).await;
+        });
+        Ok(())
+    }
+
+    /// The control channel of a module that gateways ask for by its name, on this link. A newer one takes its place.
+    #[must_use]
+    pub fn control(&self, name: &str) -> Arc<dyn Channel> {
+        Arc::new(self.lock().tunnels.open(name.to_owned()))
     }
 
     /// Serves the one connection that this process was started with. The future ends with the connection,
@@ -229,9 +260,10 @@ impl LinkServer {
             // The same gateway has come anew, so its old connection is dead, whether it looks so or not.
             before.connection.abort();
         }
-        tracing::debug!(gateway = %agreed.peer, version = agreed.version, "host link connected");
+        let peer = agreed.peer;
+        tracing::debug!(gateway = %peer, version = agreed.version, "host link connected");
         while let Some(signal) = received.recv().await {
-            self.dispatch(&lanes, signal);
+            self.dispatch(peer, &lanes, signal);
         }
         match carrying.await {
             Ok(reason) => tracing::debug!(gateway = %agreed.peer, %reason, "host link disconnected"),
@@ -240,7 +272,7 @@ impl LinkServer {
         true
     }
 
-    fn dispatch(&self, lanes: &Lanes, signal: Signal) {
+    fn dispatch(&self, peer: Instance, lanes: &Lanes, signal: Signal) {
         let (module, epoch, event) = match signal {
             Signal::Open { module, epoch, .. } => {
                 (module, epoch, LinkEvent::Open { lanes: lanes.clone(), epoch })
@@ -248,6 +280,10 @@ impl LinkServer {
             Signal::Start { module, epoch } => (module, epoch, LinkEvent::Start { epoch }),
             Signal::Close { module, epoch } => (module, epoch, LinkEvent::Close { epoch }),
             Signal::Revive { module, epoch } => (module, epoch, LinkEvent::Revive { epoch }),
+            Signal::Control { epoch, name, frame } => {
+                let origin = Origin { gateway: peer, lanes: lanes.clone(), epoch };
+                return self.on_control(&name, origin, frame);
+            }
             Signal::Bye { reason } => return tracing::debug!(reason, "the gateway ends the host link"),
             // Only hosts say the others.
             _ => return,
@@ -260,21 +296,50 @@ impl LinkServer {
         }
     }
 
-    /// Tells gateways what their modules did, while they do something.
-    async fn tell_statistics(self) {
-        let mut ticks = interval(STATISTICS);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.tell_accounts();
+    /// Passes a control message on to the module that it is for. While another gateway has that it is dropped, as V1's
+    /// channels have it: whose it is repeats itself.
+    fn on_control(&self, name: &str, origin: Origin, frame: Bytes) {
+        let (tunnel, is_taken) = {
+            let state = self.lock();
+            let tunnel = state.tunnels.find(name);
+            let owner = tunnel.as_ref().and_then(Tunnel::owner).filter(|owner| *owner != origin.gateway);
+            let owner = owner.and_then(|owner| state.gateways.get(&owner));
+            (tunnel, owner.is_some_and(|owner| !owner.connection.is_finished()))
+        };
+        match tunnel {
+            Some(_) if is_taken => tracing::debug!(module = name, "another gateway has it"),
+            Some(tunnel) => tunnel.hear(origin, frame),
+            None => {
+                if let Some(count) = self.lock().unknown.note() {
+                    let module = name.escape_debug().to_string();
+                    tracing::warn!(module, count, "a gateway asks for a module that is not here");
+                }
+                let reply = Control::Reply(Reply { status: Status::CREATION_ERROR, extension: Bytes::new() });
+                if let Ok(frame) = reply.encode() {
+                    let answer = Signal::Control { epoch: origin.epoch, name: name.to_owned(), frame };
+                    // A gateway that does not read asks again.
+                    let _ = origin.lanes.signal(answer);
+                }
+            }
         }
     }
 
-    fn tell_accounts(&self) {
+    /// Tells gateways what their modules did, while they do something. While they do not it is looked less often.
+    async fn tell_statistics(self) {
+        let mut wait = STATISTICS;
+        loop {
+            sleep(wait).await;
+            wait = if self.tell_accounts() { STATISTICS } else { (2 * wait).min(STATISTICS_AT_REST) };
+        }
+    }
+
+    /// Says whether there was anything to tell.
+    fn tell_accounts(&self) -> bool {
         let accounts: Vec<_> =
             self.lock().accounts.iter().map(|(module, account)| (*module, account.clone())).collect();
         // Telling wakes the connection's writer, which is not to be done under the lock.
-        accounts.iter().for_each(|(module, account)| account.tell(*module));
+        let told = accounts.iter().filter(|(module, account)| account.tell(*module));
+        told.count() > 0
     }
 }
 

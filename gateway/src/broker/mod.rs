@@ -7,11 +7,12 @@
 
 mod delivery;
 mod inbox;
+mod links;
 mod publisher;
 mod queue;
 mod route;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -24,6 +25,7 @@ pub use publisher::Publisher;
 pub use queue::Capacity;
 pub use route::{Counters, OnFull, Route, Terms};
 
+use links::Links;
 use queue::Queue;
 
 /// What a link can name as its source: one module, or every module except the sink.
@@ -82,8 +84,8 @@ type Routes = ArcSwap<Vec<Arc<Route>>>;
 #[derive(Default)]
 struct State {
     modules: HashMap<Arc<str>, Entry>,
-    /// In the order in which they were added; a source offers to its sinks in this order.
-    links: Vec<Link>,
+    /// A source offers to its sinks in the order in which its links were added.
+    links: Links,
     /// The ways of dead letters, made when the first one comes.
     dead_letters: Vec<Arc<Route>>,
 }
@@ -116,7 +118,7 @@ impl Broker {
         let name: Arc<str> = name.into();
         let (routes, queue) = (Arc::new(Routes::default()), Arc::new(Queue::new(capacity.into())));
         state.modules.insert(name.clone(), Entry { routes: routes.clone(), queue: queue.clone() });
-        state.reroute();
+        state.reroute([&*name]);
         Ok((Publisher::new(name, routes), Inbox::new(queue)))
     }
 
@@ -141,9 +143,9 @@ impl Broker {
         let mut state = self.lock();
         let entry = state.modules.remove(name).ok_or_else(|| BrokerError::NoSuchModule(name.to_owned()))?;
         entry.queue.close();
-        state.links.retain(|link| link.sink != name && link.source != Source::Module(name.to_owned()));
+        let gone = state.links.remove_module(name);
         let mut ended = entry.routes.swap(Arc::default()).to_vec();
-        ended.extend(state.reroute());
+        ended.extend(state.reroute_for(&gone));
         let gone = |route: &mut Arc<Route>| route.source() == name || route.sink() == name;
         ended.extend(state.dead_letters.extract_if(.., gone));
         Ok(ended)
@@ -154,25 +156,23 @@ impl Broker {
     /// # Errors
     /// A module that does not exist, a link that does already, a link of a module to itself.
     pub fn add_link(&self, link: Link) -> Result<(), BrokerError> {
+        self.add_links([link])
+    }
+
+    /// Adds links, up to the first one that cannot be. Of many it is quicker than one by one, for a source's routes are
+    /// worked out once.
+    ///
+    /// # Errors
+    /// As [`Broker::add_link`].
+    pub fn add_links(&self, links: impl IntoIterator<Item = Link>) -> Result<(), BrokerError> {
         let mut state = self.lock();
-        let named = match &link.source {
-            Source::Module(name) => Some(name),
-            Source::Every => None,
-        };
-        if let Some(missing) =
-            named.into_iter().chain([&link.sink]).find(|name| !state.modules.contains_key(name.as_str()))
-        {
-            return Err(BrokerError::NoSuchModule(missing.clone()));
-        }
-        if named == Some(&link.sink) {
-            return Err(BrokerError::SelfLink(link.sink));
-        }
-        if state.position(&link.source, &link.sink).is_some() {
-            return Err(BrokerError::DuplicateLink(link.source.name().to_owned(), link.sink));
-        }
-        state.links.push(link);
-        state.reroute();
-        Ok(())
+        let mut added = Vec::new();
+        let all = links.into_iter().try_for_each(|link| {
+            added.push(link.clone());
+            state.add_link(link).inspect_err(|_| drop(added.pop()))
+        });
+        state.reroute_for(&added);
+        all
     }
 
     /// Removes a link and gives back the routes that ended, for their counters. What waits already is
@@ -183,15 +183,14 @@ impl Broker {
     pub fn remove_link(&self, source: &Source, sink: &str) -> Result<Vec<Arc<Route>>, BrokerError> {
         let mut state = self.lock();
         let missing = || BrokerError::NoSuchLink(source.name().to_owned(), sink.to_owned());
-        let position = state.position(source, sink).ok_or_else(missing)?;
-        state.links.remove(position);
-        Ok(state.reroute())
+        let removed = state.links.remove(source, sink).ok_or_else(missing)?;
+        Ok(state.reroute_for(&[removed]))
     }
 
     /// The links there are.
     #[must_use]
     pub fn links(&self) -> Vec<Link> {
-        self.lock().links.clone()
+        self.lock().links.all()
     }
 
     /// Offers a message that has killed the module `of` to the module `to`, by a route of its own. Never
@@ -245,41 +244,65 @@ impl Source {
 }
 
 impl State {
-    fn position(&self, source: &Source, sink: &str) -> Option<usize> {
-        self.links.iter().position(|link| link.source == *source && link.sink == sink)
+    /// Adds a link; its routes are not there yet.
+    fn add_link(&mut self, link: Link) -> Result<(), BrokerError> {
+        let named = match &link.source {
+            Source::Module(name) => Some(name),
+            Source::Every => None,
+        };
+        if let Some(missing) =
+            named.into_iter().chain([&link.sink]).find(|name| !self.modules.contains_key(name.as_str()))
+        {
+            return Err(BrokerError::NoSuchModule(missing.clone()));
+        }
+        if named == Some(&link.sink) {
+            return Err(BrokerError::SelfLink(link.sink));
+        }
+        if self.links.contains(&link.source, &link.sink) {
+            return Err(BrokerError::DuplicateLink(link.source.name().to_owned(), link.sink));
+        }
+        self.links.add(link);
+        Ok(())
     }
 
-    /// Works out every source's routes anew, keeps those that go on as they are, and gives back those
+    /// Works out the routes anew that are changed by links that came or went.
+    fn reroute_for(&self, links: &[Link]) -> Vec<Arc<Route>> {
+        let mut named = HashSet::new();
+        for link in links {
+            match &link.source {
+                Source::Every => return self.reroute(self.modules.keys().map(|name| &**name)),
+                Source::Module(name) => drop(named.insert(name.as_str())),
+            }
+        }
+        self.reroute(named)
+    }
+
+    /// Works out the routes of these sources anew, keeps those that go on as they are, and gives back those
     /// that have ended. Changes are rare; publishing pays nothing for this.
-    fn reroute(&self) -> Vec<Arc<Route>> {
+    fn reroute<'a>(&self, sources: impl IntoIterator<Item = &'a str>) -> Vec<Arc<Route>> {
         let mut ended = Vec::new();
-        for (name, entry) in &self.modules {
+        for name in sources {
+            let Some((name, entry)) = self.modules.get_key_value(name) else { continue };
             let before = entry.routes.load_full();
-            let after: Vec<_> = self
-                .links_from(name)
-                .filter_map(|link| {
-                    let queue = &self.modules.get(link.sink.as_str())?.queue;
-                    let same = before.iter().find(|route| route.is(&link.terms, queue));
-                    let terms = link.terms.clone();
-                    let fresh = || Arc::new(Route::new(name.clone(), &link.sink, terms, queue.clone()));
-                    Some(same.cloned().unwrap_or_else(fresh))
-                })
-                .collect();
-            let gone = before.iter().filter(|route| !after.iter().any(|kept| Arc::ptr_eq(kept, route)));
-            ended.extend(gone.cloned());
+            // One for each sink.
+            let mut left: HashMap<_, _> =
+                before.iter().map(|route| (Arc::as_ptr(&route.queue), route)).collect();
+            let after = self.links.from(name).filter_map(|link| {
+                let queue = &self.modules.get(link.sink.as_str())?.queue;
+                let place = Arc::as_ptr(queue);
+                let same = left.get(&place).filter(|route| route.is(&link.terms, queue)).copied();
+                if same.is_some() {
+                    left.remove(&place);
+                }
+                let fresh =
+                    || Arc::new(Route::new(name.clone(), &link.sink, link.terms.clone(), queue.clone()));
+                Some(same.cloned().unwrap_or_else(fresh))
+            });
+            let after = after.collect();
+            ended.extend(left.into_values().cloned());
             entry.routes.store(Arc::new(after));
         }
         ended
-    }
-
-    fn links_from<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Link> {
-        self.links.iter().filter(move |link| match &link.source {
-            Source::Module(source) => source == name,
-            Source::Every => {
-                let own = Source::Module(name.to_owned());
-                link.sink != name && self.position(&own, &link.sink).is_none()
-            }
-        })
     }
 }
 

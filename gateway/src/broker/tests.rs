@@ -325,3 +325,22 @@ async fn counters_add_up_under_load() {
         assert!(route.on_full() != OnFull::Block || dropped == 0);
     }
 }
+
+#[tokio::test]
+async fn links_that_are_added_together_count_up_to_the_first_fault_and_keep_their_order() {
+    let broker = Broker::new();
+    let (publisher, _) = broker.add_module("source", 1).unwrap();
+    let inboxes: Vec<_> = (0..4).map(|n| broker.add_module(&format!("m{n}"), 4).unwrap().1).collect();
+    let own = |sink: &str| link("source", sink, OnFull::Block);
+    let links = [own("m2"), link("*", "m0", OnFull::Block), own("m0"), own("nobody"), own("m3")];
+    assert_eq!(broker.add_links(links), Err(BrokerError::NoSuchModule("nobody".into())));
+    broker.add_link(own("m1")).unwrap();
+    publisher.publish(message(1)).await;
+    let got: Vec<_> = inboxes.iter().map(|inbox| !inbox.is_empty()).collect();
+    assert_eq!(got, [true, true, true, false]);
+    let sinks: Vec<_> = broker.links().into_iter().map(|link| link.sink).collect();
+    assert_eq!(sinks, ["m2", "m0", "m0", "m1"]);
+    let ended = broker.remove_module("m0").unwrap();
+    assert_eq!(ended.len(), 4, "from each of the others");
+    assert_eq!(broker.links().len(), 2);
+}

@@ -79,8 +79,11 @@ pub struct NativeConfig {
 /// A module in another process: V1's `outprocess` entrypoint.
 #[derive(Clone, Debug)]
 pub struct OutprocessConfig {
-    /// Address of the control channel (`control.id`), which the module host binds.
+    /// Address of the control channel (`control.id`), which the module host binds; or of the socket of the host's link
+    /// (`link.id`), where the host has many modules.
     pub control: Address,
+    /// The module's name in its host (`link.module`), where it is found on the link.
+    pub hosted: Option<String>,
     /// Address of the message channel (`message.id`); without it every attach makes one up.
     pub message: Option<Address>,
     /// How long to wait for a Reply before Create is sent again (`timeout`).

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sandgate_wire::limits::{CONTROL_MAX, SOCKET_PATH_MAX};
+use sandgate_wire::link::TEXT_MAX;
 use sandgate_wire::{Address, Control, Create};
 
 use super::fault::suggestion;
@@ -24,8 +25,8 @@ const WINDOW_MAX: u64 = 1 << 16;
 const WINDOW_BYTES: RangeInclusive<u64> = 1 << 16..=1 << 30;
 const RESTARTS_MAX: u64 = 10_000;
 
-/// Addresses in use, and where they stand.
-pub(super) type Addresses = HashMap<Address, String>;
+/// Addresses in use, those of links each with a module's name, and where they stand.
+pub(super) type Addresses = HashMap<(Address, Option<String>), String>;
 
 pub(super) fn read_outprocess(
     entrypoint: Object<'_>,
@@ -41,21 +42,45 @@ pub(super) fn read_outprocess(
         }
         Some(text)
     });
-    let control_node = entrypoint.required("control.id", "give the socket path of the control channel");
+    let link_node = entrypoint.optional("link.id");
+    let hosted = entrypoint.optional("link.module");
+    let control_node = match &link_node {
+        Some(_) => entrypoint.optional("control.id"),
+        None => entrypoint.required("control.id", "give the socket path of the control channel"),
+    };
     let message_node = entrypoint.optional("message.id");
     let timeout = entrypoint.milliseconds("timeout", LONGEST, RETRY);
     let link = read_host_link(&entrypoint);
     let launch_node = entrypoint.optional("launch");
-    if activation == Some("launch") && launch_node.is_none() {
+    if activation == Some("launch") && launch_node.is_none() && link_node.is_none() {
         entrypoint.node.fault(
             "`launch` is missing, which activation.type `launch` needs; write {\"path\": \"PROGRAM\", \"args\": []}",
         );
     }
+    let channel_node = entrypoint.optional("channel");
+    let place = entrypoint.node.clone();
     entrypoint.finish();
 
+    if let Some(node) = link_node {
+        let others = [control_node, message_node, launch_node, channel_node].into_iter().flatten();
+        others.for_each(|other| {
+            other.fault("is of no use beside `link.id`: all goes over the link; remove it")
+        });
+        if activation? != "none" {
+            place.fault("a host with `link.id` is started elsewhere; write `\"activation.type\": \"none\"`");
+        }
+        let (control, hosted) = read_link(&node, hosted, &place, addresses)?;
+        let arguments = args.and_then(|node| read_arguments(&node))?;
+        let (hosted, message, launch) = (Some(hosted), None, None);
+        let (timeout, link) = (timeout?, link?);
+        return Some(OutprocessConfig { control, hosted, message, timeout, arguments, launch, link });
+    }
+    if let Some(node) = hosted {
+        node.fault("says nothing without `link.id`; give that, or remove it");
+    }
     let launch = launch_node.as_ref().map(read_launch);
-    let control = control_node.as_ref().and_then(|node| read_address(node, addresses));
-    let message = message_node.as_ref().map(|node| read_address(node, addresses));
+    let control = control_node.as_ref().and_then(|node| read_address(node, None, addresses));
+    let message = message_node.as_ref().map(|node| read_address(node, None, addresses));
     if let (Some(node), Some(address), None) = (&control_node, &control, &message) {
         check_made_up_address(node, address);
     }
@@ -69,7 +94,30 @@ pub(super) fn read_outprocess(
         Some(read) => Some(read?),
         None => None,
     };
-    Some(OutprocessConfig { control: control?, message, timeout: timeout?, arguments, launch, link: link? })
+    let (control, timeout, link) = (control?, timeout?, link?);
+    Some(OutprocessConfig { control, hosted: None, message, timeout, arguments, launch, link })
+}
+
+/// Where a host's link is, and the module's name in that host.
+fn read_link(
+    node: &Node<'_>,
+    hosted: Option<Node<'_>>,
+    place: &Node<'_>,
+    addresses: &mut Addresses,
+) -> Option<(Address, String)> {
+    let Some(hosted) = hosted else {
+        place.fault("`link.module` is missing; give the module's name in its host");
+        return None;
+    };
+    let name = hosted.text()?.to_owned();
+    if name.len() > TEXT_MAX {
+        hosted.fault(format!("has more than {TEXT_MAX} bytes, which no module's name in a host has"));
+    }
+    let address = read_address(node, Some(&name), addresses)?;
+    if address.path().is_none() {
+        node.fault("must be the path of a socket: a host's link is on this machine");
+    }
+    Some((address, name))
 }
 
 /// What the entrypoint says about the host link.
@@ -106,11 +154,11 @@ fn read_host_link(entrypoint: &Object<'_>) -> Option<HostLinkConfig> {
     })
 }
 
-fn read_address(node: &Node<'_>, addresses: &mut Addresses) -> Option<Address> {
+fn read_address(node: &Node<'_>, hosted: Option<&String>, addresses: &mut Addresses) -> Option<Address> {
     let text = node.text()?;
     match text.parse::<Address>() {
         Ok(address) => {
-            if let Some(first) = addresses.insert(address.clone(), node.pointer.clone()) {
+            if let Some(first) = addresses.insert((address.clone(), hosted.cloned()), node.pointer.clone()) {
                 node.fault(format!(
                     "`{text}` is the address at {first} already; every channel needs its own"
                 ));

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use sandgate_wire::channel::{Closed, PairError, Peer, SendError};
 use sandgate_wire::limits::{CONTROL_MAX, MESSAGE_MAX};
 use sandgate_wire::link::Offer;
-use sandgate_wire::{Address, AddressError, Channel, Control, Create, EncodeError, Reply, Status};
+use sandgate_wire::{
+    Address, AddressError, Channel, Control, Create, EncodeError, MemoryChannel, Reply, Status,
+};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -19,6 +21,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::connector::Connector;
+use super::tunnel::Tunnel;
 use crate::burst::Burst;
 use crate::config::OutprocessConfig;
 
@@ -108,6 +111,21 @@ impl Attach {
             control,
             create,
             _made_up: made_up.map(MadeUp),
+            malformed: AtomicU64::new(0),
+            burst: Mutex::default(),
+        })
+    }
+
+    /// Attaches by a control channel inside the link: there are no other channels.
+    pub(super) fn inside(tunnel: Tunnel, config: &OutprocessConfig) -> Result<Self, AttachError> {
+        // Each attach is another one, to the host as well.
+        let uri = format!("link:{}", tunnel.epoch());
+        let create = Control::Create(Create { uri, arguments: config.arguments.clone() }).encode()?;
+        Ok(Self {
+            message: Box::new(MemoryChannel::pair(1).0),
+            control: Box::new(tunnel),
+            create,
+            _made_up: None,
             malformed: AtomicU64::new(0),
             burst: Mutex::default(),
         })

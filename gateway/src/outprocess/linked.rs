@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandgate_wire::link::{Lane, LinkStatistics, Signal, State as HostState};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -15,6 +15,7 @@ use super::attach::{Attach, Ended};
 use super::backlog::{Backlog, Entry, InHand};
 use super::connector::Connector;
 use super::host_death;
+use super::hosted;
 use super::links::{LinkState, Place};
 use super::over_link::{Counts, Inbound, outbound};
 use super::presence::Presence;
@@ -29,8 +30,6 @@ const OPEN: Duration = Duration::from_secs(2);
 /// How long a host that was told Destroy may take to say that the module has ended. What it publishes until
 /// then still comes through.
 const PARTING: Duration = Duration::from_secs(1);
-/// How often the status is told what happened on the link, which all modules of a host share.
-const LOOK: Duration = Duration::from_secs(1);
 /// Figures of a host that are shown at most.
 const FIGURES: usize = 64;
 
@@ -40,6 +39,7 @@ impl<C: Connector> Running<C> {
         &mut self,
         attach: &Attach,
         mut place: Place,
+        attaching: Option<hosted::Turn>,
         inbox: &mut Inbox,
     ) -> Ended {
         let mut state = place.state();
@@ -57,6 +57,7 @@ impl<C: Connector> Running<C> {
         // V1's message channel is of no use from here on.
         drop(attach.message.close());
         info!(module = self.module, "started");
+        drop(attaching);
         self.status.set(State::Running, "");
         self.presence.come();
 
@@ -228,9 +229,8 @@ impl Watch<'_> {
     async fn follow(&mut self, place: &mut Place) -> Ended {
         let mut state = place.state();
         let mut revivals = self.status.revivals();
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut shown = None;
+        let mut statistics = place.statistics();
+        statistics.mark_changed();
         loop {
             tokio::select! {
                 biased;
@@ -248,13 +248,10 @@ impl Watch<'_> {
                     Some(Signal::Refused { .. }) | None => return Ended::Closed,
                     Some(_) => {}
                 },
-                _ = looks.tick() => {
-                    let LinkStatistics { connections, unknown, strays, .. } = place.statistics();
-                    let now = (connections, unknown, strays);
-                    if shown.replace(now) != Some(now) {
-                        let link = json!({"connections": connections, "unknown": unknown, "strays": strays});
-                        self.status.set_figure("link", link);
-                    }
+                Ok(()) = statistics.changed() => {
+                    let LinkStatistics { connections, unknown, strays, .. } = *statistics.borrow_and_update();
+                    let link = json!({"connections": connections, "unknown": unknown, "strays": strays});
+                    self.status.set_figure("link", link);
                 }
                 Ok(()) = revivals.changed() => {
                     let (module, epoch) = (place.lane.module(), place.lane.epoch());

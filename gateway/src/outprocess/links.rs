@@ -5,33 +5,34 @@
 //! process does, when the host says nothing for too long, or when its only connection was inherited.
 
 use std::collections::HashMap;
-use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
+use sandgate_wire::channel::Peer;
 use sandgate_wire::link::{
     Agreed, Beats, Features, Greeting, Instance, Lane, Lanes, LinkError, LinkStatistics, Offer, Side, Signal,
-    Versions, Window, carry, greet,
+    SignalError, Versions, Window, carry, greet,
 };
 use sandgate_wire::segments::SegmentAuthority;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
+use super::connecting::{connect, keep};
+use super::hosted::{self, HostAt};
 use super::suspects::{Suspects, Turn};
 
 /// How long a host may take to connect, to greet, and a launched one to appear.
-const JOIN: Duration = Duration::from_secs(2);
-/// The wait before a dropped connection is made again; longer when the last one did not hold.
-const RECONNECT: Duration = Duration::from_millis(5);
-const RECONNECT_LONGEST: Duration = Duration::from_millis(100);
-/// A connection that held so long was a good one.
-const GOOD: Duration = Duration::from_secs(1);
+pub(super) const JOIN: Duration = Duration::from_secs(2);
+/// How often it is looked what happened on a link.
+const LOOK: Duration = Duration::from_secs(1);
 /// Signals of one module that wait for its proxy.
 const SIGNALS: usize = 64;
 
@@ -46,6 +47,8 @@ struct Shared {
     instance: Instance,
     hosts: Mutex<HashMap<Instance, Weak<Host>>>,
     joining: Mutex<()>,
+    /// Hosts that are found by the socket of their link.
+    hosted: Mutex<HashMap<PathBuf, Weak<hosted::Shared>>>,
     /// The newest epoch. Those of a module only grow, also when another proxy takes its place.
     epoch: AtomicU32,
     /// A launched host has greeted.
@@ -58,11 +61,17 @@ pub(super) struct HostLink {
     host: Arc<Host>,
 }
 
-struct Host {
+pub(super) struct Host {
     lanes: Lanes,
-    state: watch::Sender<LinkState>,
+    pub(super) state: watch::Sender<LinkState>,
+    /// The same, as a control channel inside the link shows it. It begins with a host that is there.
+    peer: watch::Sender<Peer>,
+    /// What happened on the link, as of the last look.
+    statistics: watch::Sender<LinkStatistics>,
     /// Who is told of a lane's signals.
     proxies: Mutex<HashMap<(u32, u32), mpsc::Sender<Signal>>>,
+    /// Whose control messages come on the link, by the epoch of the attach.
+    tunnels: Mutex<HashMap<u32, mpsc::Sender<Bytes>>>,
     suspects: Arc<Suspects>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -103,7 +112,7 @@ impl Default for Shared {
     fn default() -> Self {
         let (hosts, joining, adopted) = (Mutex::default(), Mutex::default(), Notify::new());
         let epoch = AtomicU32::default();
-        Self { instance: Instance::random(), hosts, joining, epoch, adopted }
+        Self { instance: Instance::random(), hosts, joining, hosted: Mutex::default(), epoch, adopted }
     }
 }
 
@@ -155,9 +164,7 @@ impl Links {
             Some(address) => {
                 let (link, new) = self.find_or_register(offer.host);
                 if new {
-                    let (host, address) = (Arc::downgrade(&link.host), address.clone());
-                    let keeping = keep(host, address, offer.host, self.greeting(), beats);
-                    link.host.runs(tokio::spawn(keeping));
+                    self.keep(&link, address.clone(), offer.host, beats, None);
                 }
                 link
             }
@@ -170,6 +177,52 @@ impl Links {
             Ok(Ok(LinkState::Elsewhere)) => Err(JoinError::Elsewhere),
             _ => Err(JoinError::Unreachable),
         }
+    }
+
+    /// Has a link kept connected, at first by this connection, if there is one.
+    fn keep(
+        &self,
+        link: &HostLink,
+        address: String,
+        instance: Instance,
+        beats: Beats,
+        first: Option<(UnixStream, Agreed)>,
+    ) {
+        let host = Arc::downgrade(&link.host);
+        let keeping = keep(host, address, instance, self.greeting(), beats, first);
+        link.host.runs(tokio::spawn(keeping));
+    }
+
+    /// The host at this socket, for all modules that have the same.
+    pub(super) fn host_at(&self, socket: &Path, beats: Beats) -> HostAt {
+        let mut hosted = self.shared.hosted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosted.get(socket).and_then(HostAt::upgrade) {
+            return host;
+        }
+        let host = HostAt::new(self.clone(), socket, beats);
+        hosted.insert(socket.to_owned(), host.downgrade());
+        host
+    }
+
+    /// The link to whatever host listens at this socket. None: nobody does, or none of ours.
+    pub(super) async fn connect_to(&self, socket: &Path, beats: Beats) -> Option<HostLink> {
+        let address = socket.to_str()?;
+        let connected = timeout(JOIN, connect(address, &self.greeting())).await;
+        let (stream, agreed) = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                debug!(address, %error, "no host at the socket of its link");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let instance = agreed.peer;
+        let (link, new) = self.find_or_register(instance);
+        if new {
+            link.host.state.send_replace(LinkState::Connected);
+            self.keep(&link, address.to_owned(), instance, beats, Some((stream, agreed)));
+        }
+        Some(link)
     }
 
     /// Waits until the launched host of this instance has greeted.
@@ -223,6 +276,9 @@ impl Host {
         Self {
             lanes: Lanes::new(),
             state: watch::channel(LinkState::Connecting).0,
+            peer: watch::channel(Peer { connected: true, connections: 1 }).0,
+            statistics: watch::Sender::default(),
+            tunnels: Mutex::default(),
             proxies: Mutex::default(),
             suspects: Suspects::new(),
             task: Mutex::default(),
@@ -237,7 +293,33 @@ impl Host {
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
+    /// Shows what has happened on the link, but for the frames, of which there are always more.
+    fn look(&self) {
+        let now = self.lanes.statistics();
+        let worth = |statistics: &LinkStatistics| {
+            let LinkStatistics { connections, unknown, strays, .. } = *statistics;
+            (connections, unknown, strays)
+        };
+        self.statistics.send_if_modified(|shown| {
+            let is_news = worth(shown) != worth(&now);
+            *shown = now;
+            is_news
+        });
+    }
+
+    fn tunnels(&self) -> MutexGuard<'_, HashMap<u32, mpsc::Sender<Bytes>>> {
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn dispatch(&self, signal: Signal) {
+        let signal = match signal {
+            Signal::Control { epoch, frame, .. } => {
+                let tunnel = self.tunnels().get(&epoch).cloned();
+                // Whoever asked and does not read asks again, and who has gone has no answer to get.
+                return drop(tunnel.map(|tunnel| tunnel.try_send(frame)));
+            }
+            other => other,
+        };
         if let Signal::Bye { reason } = &signal {
             info!(reason, "the host ends the link");
         }
@@ -271,6 +353,32 @@ impl HostLink {
         let _ = state.wait_for(|state| *state == LinkState::Silent).await;
     }
 
+    /// Completes when the host has gone, or hangs.
+    pub(super) async fn ended(&self) {
+        let mut state = self.host.state.subscribe();
+        let over = |state: &LinkState| !matches!(state, LinkState::Connecting | LinkState::Connected);
+        // The sender is among what this holds.
+        let _ = state.wait_for(over).await;
+    }
+
+    /// Whether the host is there, as a control channel tells it.
+    pub(super) fn peer(&self) -> watch::Receiver<Peer> {
+        self.host.peer.subscribe()
+    }
+
+    /// Says something to the host.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), SignalError> {
+        self.host.lanes.signal(signal)
+    }
+
+    pub(super) fn add_tunnel(&self, epoch: u32, incoming: mpsc::Sender<Bytes>) {
+        self.host.tunnels().insert(epoch, incoming);
+    }
+
+    pub(super) fn remove_tunnel(&self, epoch: u32) {
+        self.host.tunnels().remove(&epoch);
+    }
+
     /// Puts a module on the link. The authority answers when its host asks for segments.
     pub(super) fn open(
         &self,
@@ -293,9 +401,10 @@ impl Place {
         self.link.host.state.subscribe()
     }
 
-    /// What happened on the link so far.
-    pub(super) fn statistics(&self) -> LinkStatistics {
-        self.link.host.lanes.statistics()
+    /// What happened on the link, as it is looked at for all its modules: changed when something did that is worth
+    /// knowing.
+    pub(super) fn statistics(&self) -> watch::Receiver<LinkStatistics> {
+        self.link.host.statistics.subscribe()
     }
 
     /// The module's turn among those that have messages out at the host.
@@ -319,88 +428,8 @@ impl Drop for Place {
     }
 }
 
-/// Keeps a link connected until its host is gone.
-async fn keep(host: Weak<Host>, address: String, instance: Instance, mine: Greeting, beats: Beats) {
-    let mut bad = 0;
-    let mut reached = false;
-    let reason = loop {
-        let connected = timeout(JOIN, connect(&address, instance, &mine)).await;
-        let (stream, agreed) = match connected {
-            Ok(Ok(connection)) => connection,
-            // The host lives: it was cut off in the midst of the greeting, or is overrun with connections.
-            Ok(Err(error)) if !is_final(&error) => {
-                bad += 1;
-                debug!(%error, "host link not made; it is tried again");
-                sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
-                continue;
-            }
-            Ok(Err(error)) => break error,
-            Err(_) => break LinkError::Silent(JOIN),
-        };
-        reached = true;
-        match host.upgrade() {
-            Some(host) => drop(host.state.send_replace(LinkState::Connected)),
-            None => return,
-        }
-        let begun = Instant::now();
-        match run(&host, stream, agreed, beats).await {
-            reason @ (LinkError::Closed | LinkError::Broken(_) | LinkError::Replaced) => {
-                bad = if begun.elapsed() < GOOD { bad + 1 } else { 0 };
-                debug!(%reason, "host link dropped; it is made again");
-            }
-            // The host hangs, or it is none that one could talk to.
-            reason => break reason,
-        }
-        sleep((RECONNECT * bad).min(RECONNECT_LONGEST)).await;
-    };
-    finish(&host, &reason, !reached && leads_nowhere(&reason));
-}
-
-/// Whether a connection that was not made says that there is no such host any more, or none to talk to.
-fn is_final(reason: &LinkError) -> bool {
-    match reason {
-        LinkError::Closed => false,
-        LinkError::Broken(error) => {
-            use io::ErrorKind::{AddrInUse, ConnectionRefused};
-            matches!(error.kind(), ConnectionRefused | AddrInUse) || leads_nowhere(reason)
-        }
-        _ => true,
-    }
-}
-
-/// Whether no host can ever have listened at the address, as far as this process can see.
-fn leads_nowhere(reason: &LinkError) -> bool {
-    let LinkError::Broken(error) = reason else { return false };
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::InvalidInput
-    )
-}
-
-/// Connects and makes sure that it is the same host process.
-async fn connect(
-    address: &str,
-    instance: Instance,
-    mine: &Greeting,
-) -> Result<(UnixStream, Agreed), LinkError> {
-    let mut stream = UnixStream::connect(address).await?;
-    let own = rustix::process::geteuid().as_raw();
-    let owner = stream.peer_cred()?.uid();
-    if owner != own && owner != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket is another user's").into());
-    }
-    let agreed = greet(&mut stream, mine).await?;
-    if agreed.peer != instance {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another host is there now").into());
-    }
-    Ok((stream, agreed))
-}
-
 /// Carries one connection to its end.
-async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats) -> LinkError {
+pub(super) async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats) -> LinkError {
     let Some(lanes) = host.upgrade().map(|host| host.lanes.clone()) else { return LinkError::Closed };
     let (sender, mut signals) = mpsc::channel(SIGNALS);
     let carrying = carry(stream, &agreed, Side::Gateway, &lanes, &sender, beats);
@@ -411,9 +440,19 @@ async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats
             }
         }
     };
+    let looking = async {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while let Some(host) = host.upgrade() {
+            host.look();
+            drop(host);
+            looks.tick().await;
+        }
+    };
     let reason = tokio::select! {
         reason = carrying => reason,
         () = dispatching => LinkError::Closed,
+        () = looking => LinkError::Closed,
     };
     // What the host said last.
     while let Ok(signal) = signals.try_recv() {
@@ -422,9 +461,10 @@ async fn run(host: &Weak<Host>, stream: UnixStream, agreed: Agreed, beats: Beats
     reason
 }
 
-fn finish(host: &Weak<Host>, reason: &LinkError, elsewhere: bool) {
+pub(super) fn finish(host: &Weak<Host>, reason: &LinkError, elsewhere: bool) {
     let Some(host) = host.upgrade() else { return };
     debug!(%reason, "host link ended");
+    host.peer.send_modify(|peer| peer.connected = false);
     host.state.send_replace(match reason {
         LinkError::Silent(_) => LinkState::Silent,
         _ if elsewhere => LinkState::Elsewhere,

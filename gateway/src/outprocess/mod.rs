@@ -15,8 +15,10 @@
 mod attach;
 mod backlog;
 mod backoff;
+mod connecting;
 mod connector;
 mod host_death;
+mod hosted;
 mod launched;
 mod launcher;
 mod linked;
@@ -29,6 +31,7 @@ mod quantum;
 mod segments_place;
 mod suspects;
 mod tally;
+mod tunnel;
 
 pub use connector::{Connector, PairConnector};
 pub use launcher::{Launch, LaunchState, Launcher};

@@ -10,17 +10,19 @@ use tracing::{error, info, warn};
 
 use sandgate_wire::link::{Features, Offer, Signal};
 
-use super::attach::{Attach, Ended, flush};
+use super::attach::{Attach, AttachError, Ended, flush};
 use super::backlog::Backlog;
 use super::backoff::Backoff;
 use super::connector::Connector;
+use super::hosted::{HostAt, Turn};
 use super::launched::Launched;
-use super::links::{JoinError, Links, Place};
+use super::links::{HostLink, JoinError, Links, Place};
 use super::over_link::Counts;
 use super::over_pair;
 use super::presence::Presence;
 use super::segments_place::{Left, SegmentsPlace};
 use super::tally::Tally;
+use super::tunnel::Tunnel;
 use crate::broker::{Inbox, Publisher};
 use crate::config::{ChannelKind, OutprocessConfig};
 use crate::dead_letters::DeadLetters;
@@ -130,10 +132,11 @@ impl<C: Connector> Running<C> {
             warn!(module, %directory, "no host can bind control.id: its directory does not exist; create it");
         }
         while !self.stop.is_cancelled() {
+            let Some((opened, turn)) = self.open().await else { return };
             let since = Instant::now();
-            match Attach::open(&self.connector, &self.config) {
+            match opened {
                 Ok(attach) => {
-                    let ended = self.serve(&attach, inbox).await;
+                    let ended = self.serve(&attach, turn, inbox).await;
                     self.presence.go();
                     self.tally.add(&attach);
                     attach.close().await;
@@ -164,9 +167,35 @@ impl<C: Connector> Running<C> {
         }
     }
 
+    /// Opens what an attach needs, in its turn. None: the module is to stop.
+    async fn open(&self) -> Option<(Result<Attach, AttachError>, Option<Turn>)> {
+        let Some(name) = &self.config.hosted else {
+            return Some((Attach::open(&self.connector, &self.config), None));
+        };
+        let host = self.links.host_at(self.config.control.path()?, self.config.link.beats());
+        let (link, turn) = self.stop.run_until_cancelled(self.find(&host)).await?;
+        let tunnel = Tunnel::open(link, name.clone(), self.links.next_epoch());
+        Some((Attach::inside(tunnel, &self.config), turn))
+    }
+
+    /// Waits for a host that is found by its link. Meanwhile the status shows whether it is there.
+    async fn find(&self, host: &HostAt) -> (HostLink, Option<Turn>) {
+        if timeout(ABSENT, host.is_there()).await.is_err() {
+            self.status.set(State::Absent, format!("no host is at {}", self.config.control));
+            host.is_there().await;
+            self.status.set(self.before(), "its host has come");
+        }
+        host.turn().await
+    }
+
+    /// The state in which a module is attached.
+    fn before(&self) -> State {
+        if self.tally.attaches == 0 { State::Starting } else { State::Restarting }
+    }
+
     /// One attach, from Create to its end.
-    async fn serve(&mut self, attach: &Attach, inbox: &mut Inbox) -> Ended {
-        let created = self.stop.run_until_cancelled(self.create(attach)).await;
+    async fn serve(&mut self, attach: &Attach, mut turn: Option<Turn>, inbox: &mut Inbox) -> Ended {
+        let created = self.stop.run_until_cancelled(self.create(attach, &mut turn)).await;
         if matches!(created, Some(Ok(_) | Err(Ended::Refused(_)))) {
             self.launch = self.launched.as_ref().map(Launched::hear);
         }
@@ -203,23 +232,29 @@ impl<C: Connector> Running<C> {
         match place {
             Some(place) => {
                 info!(module = self.module, way = "host link", "attached");
-                self.serve_on_link(attach, place, inbox).await
+                self.serve_on_link(attach, place, turn, inbox).await
+            }
+            None if self.config.hosted.is_some() => {
+                warn!(module = self.module, "its host has no lane for it, which is all that it could have");
+                Ended::Unreachable
             }
             None => self.serve_on_pair(attach, None, inbox).await,
         }
     }
 
     /// Create and its Reply. Meanwhile the status shows whether anybody is there.
-    async fn create(&self, attach: &Attach) -> Result<Option<Offer>, Ended> {
+    async fn create(&self, attach: &Attach, turn: &mut Option<Turn>) -> Result<Option<Offer>, Ended> {
+        let patience = self.config.timeout;
         tokio::select! {
-            created = attach.create(&self.module, self.config.timeout) => created,
+            created = attach.create(&self.module, patience) => created,
+            never = lend(turn, patience) => match never {},
             never = self.follow_absence(attach) => match never {},
         }
     }
 
     async fn follow_absence(&self, attach: &Attach) -> Infallible {
-        // Of a launched host the launcher knows more.
-        if self.launched.is_some() {
+        // Of a launched host the launcher knows more, and one with a link is there.
+        if self.launched.is_some() || self.config.hosted.is_some() {
             return pending().await;
         }
         let mut peer = attach.control.peer();
@@ -228,8 +263,7 @@ impl<C: Connector> Running<C> {
             self.status.set(State::Absent, format!("no host is at {control}"));
             // The sender is the channel's.
             let _ = peer.wait_for(|peer| peer.connected).await;
-            let before = if self.tally.attaches == 0 { State::Starting } else { State::Restarting };
-            self.status.set(before, "its host has come");
+            self.status.set(self.before(), "its host has come");
         }
         // When it goes, this attach is over.
         pending().await
@@ -349,6 +383,13 @@ impl<C: Connector> Running<C> {
         self.tally.report(&self.module);
         self.status.set(State::Stopped, "");
     }
+}
+
+/// Lets others attach meanwhile, when a host takes its time: it may still be loading the module.
+async fn lend(turn: &mut Option<Turn>, patience: Duration) -> Infallible {
+    sleep(patience).await;
+    *turn = None;
+    pending().await
 }
 
 /// Carries messages to the host until the module is to stop and the inbox is empty, or it takes too long.

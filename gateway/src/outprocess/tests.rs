@@ -79,6 +79,7 @@ struct Bench {
 pub(super) fn config(launch: Option<LaunchConfig>) -> OutprocessConfig {
     OutprocessConfig {
         control: "/tmp/test.control".parse().unwrap(),
+        hosted: None,
         message: Some("/tmp/test.message".parse().unwrap()),
         timeout: Duration::from_secs(1),
         arguments: "\"X\"".into(),

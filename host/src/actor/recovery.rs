@@ -23,6 +23,14 @@ pub(super) struct Recovery {
     pub(super) kills: u32,
 }
 
+/// What a failure has left to do. It wakes other threads, which could take the processor away: so the message that the
+/// instance did not finish is handled first, if it can be at once.
+#[derive(Default)]
+struct Aftermath {
+    remains: Option<Instance>,
+    untold: Option<Box<dyn FnOnce() + Send>>,
+}
+
 impl Recovery {
     pub(super) fn new(blueprint: &Blueprint) -> Self {
         Self { restarts: Restarts::new(blueprint.restart), kills: 0 }
@@ -34,18 +42,22 @@ impl Actor {
     /// one did not finish; again, if that fails too. Ends where V1's channel leaves it to the gateway.
     pub(super) async fn recover(&mut self, mut failure: Failure) -> Result<(), End> {
         loop {
-            self.forget_instance();
+            let remains = self.take_instance();
             let lane = match &self.port {
                 Some(Port::Link(lane)) => lane.clone(),
                 _ => {
+                    self.give_back(remains);
                     self.tell(failure);
                     return Err(End::Failed);
                 }
             };
-            self.account_for(failure, &lane).await?;
+            let mut aftermath = Aftermath { remains, untold: None };
+            self.account_for(failure, &lane, &mut aftermath).await?;
             self.timer = None;
-            self.wait_for_restart().await?;
-            match self.replace() {
+            self.wait_for_restart(&mut aftermath).await?;
+            let replaced = self.replace();
+            self.settle_aftermath(&mut aftermath);
+            match replaced {
                 Ok(()) => {
                     self.set_health(Phase::Running, "");
                     return Ok(());
@@ -67,8 +79,10 @@ impl Actor {
             }
             self.tell(failure);
         }
-        self.forget_instance();
-        self.replace()
+        let remains = self.take_instance();
+        let replaced = self.replace();
+        self.give_back(remains);
+        replaced
     }
 
     /// Goes on by another configuration, at once.
@@ -78,15 +92,25 @@ impl Actor {
         self.recycle()
     }
 
-    /// Gives back what the instance has: at once, for it may be long until there is another, and as a task of its own,
-    /// for the message that it did not finish shall not wait for that.
-    fn forget_instance(&mut self) {
-        if let Some(mut instance) = self.instance.take() {
-            // The next one may ask for segments at once, within the same limits.
-            instance.let_go();
+    /// What is left of the instance. The next one may ask for segments at once, within the same limits.
+    fn take_instance(&mut self) -> Option<Instance> {
+        let mut instance = self.instance.take()?;
+        instance.let_go();
+        Some(instance)
+    }
+
+    /// Gives back what an instance had, as a task of its own, for nobody shall wait for that.
+    fn give_back(&self, remains: Option<Instance>) {
+        if let Some(instance) = remains {
             let workers = self.blueprint.module.engine.workers();
             workers.spawn(async move { drop(instance) }).detach();
         }
+    }
+
+    fn settle_aftermath(&self, aftermath: &mut Aftermath) {
+        let Aftermath { remains, untold } = std::mem::take(aftermath);
+        untold.into_iter().for_each(|tell| tell());
+        self.give_back(remains);
     }
 
     /// Makes an instance, and gives it the message that the one before had in hand.
@@ -101,21 +125,27 @@ impl Actor {
     }
 
     /// Tells of a failure, and gives up the message that has brought it about too often.
-    async fn account_for(&mut self, failure: Failure, lane: &Lane) -> Result<(), End> {
+    async fn account_for(
+        &mut self,
+        failure: Failure,
+        lane: &Lane,
+        aftermath: &mut Aftermath,
+    ) -> Result<(), End> {
         let killed = matches!(&failure, Failure::Fault(fault) if fault.post_mortem.call == Call::Receive);
         let Some(incoming) = self.current.as_mut().filter(|_| killed) else {
-            self.tell(failure);
+            aftermath.untold = Some(Box::new(self.word_of(failure)));
             return Ok(());
         };
         self.recovery.kills += 1;
         incoming.attempt = incoming.attempt.saturating_add(1);
         let most = u32::from(incoming.redelivery_max.unwrap_or(1));
         if self.recovery.kills < most {
-            self.tell(failure);
+            aftermath.untold = Some(Box::new(self.word_of(failure)));
             return Ok(());
         }
+        self.settle_aftermath(aftermath);
         let (tell, mut told) = oneshot::channel();
-        self.report(failure, move |verdict| drop(tell.send(verdict.to_json())));
+        self.report(failure, move |verdict| drop(tell.send(verdict.to_json())))();
         let sequence = incoming_sequence(self.current.as_ref());
         let verdict = loop {
             if let Some(verdict) = self.unless_asked_to_end(&mut told).await? {
@@ -131,6 +161,11 @@ impl Actor {
 
     /// Tells the log of a failure, and a Sandgate gateway.
     pub(super) fn tell(&self, failure: Failure) {
+        self.word_of(failure)();
+    }
+
+    /// The same, to be told later, of what is so now.
+    fn word_of(&self, failure: Failure) -> impl FnOnce() + Send + use<> {
         let lane = match &self.port {
             Some(Port::Link(lane)) => Some(lane.clone()),
             _ => None,
@@ -143,7 +178,7 @@ impl Actor {
             if lane.try_send(Parcel::verdict(sequence, verdict.to_json().into())).is_err() {
                 flow.verdicts_dropped.add();
             }
-        });
+        })
     }
 
     fn context(&self) -> VerdictContext {
@@ -161,16 +196,19 @@ impl Actor {
         }
     }
 
-    fn report(&self, failure: Failure, then: impl FnOnce(&Verdict) + Send + 'static) {
+    /// Counts a failure. What is given back tells of it.
+    fn report<F>(&self, failure: Failure, then: F) -> impl FnOnce() + Send + use<F>
+    where
+        F: FnOnce(&Verdict) + Send + 'static,
+    {
         self.blueprint.flow.faults.add();
-        match failure {
+        let (blueprint, context) = (self.blueprint.clone(), self.context());
+        move || match failure {
             Failure::Refused(reason) => {
-                let module = &*self.blueprint.label;
+                let module = &*blueprint.label;
                 tracing::error!(module, "refused its arguments when it was created anew: {reason}");
             }
-            Failure::Fault(fault) => {
-                submit(&self.blueprint, fault, self.context(), then);
-            }
+            Failure::Fault(fault) => submit(&blueprint, fault, context, then),
         }
     }
 
@@ -191,9 +229,14 @@ impl Actor {
     }
 
     /// Waits as long as the policy says.
-    async fn wait_for_restart(&mut self) -> Result<(), End> {
+    async fn wait_for_restart(&mut self, aftermath: &mut Aftermath) -> Result<(), End> {
         let module = self.blueprint.label.clone();
-        match self.recovery.restarts.failed(Instant::now()) {
+        let decision = self.recovery.restarts.failed(Instant::now());
+        if decision != Decision::After(Duration::ZERO) {
+            // It may be long until there is another instance.
+            self.settle_aftermath(aftermath);
+        }
+        match decision {
             Decision::After(Duration::ZERO) => self.blueprint.flow.restarts.add(),
             Decision::After(wait) => {
                 tracing::warn!(

@@ -8,9 +8,8 @@ use std::thread;
 use std::time::Instant;
 
 use sandgate_host::{
-    Engine, HostConfig, HostConfigError, Limits, LoadError, Module, ModuleConfig, Setup, stay_back,
+    Engine, HostConfig, HostConfigError, Limits, LoadError, Module, ModuleConfig, Place, Setup, stay_back,
 };
-use sandgate_wire::Address;
 use tokio::sync::mpsc;
 
 /// Modules that are loaded at a time: one that takes a minute to be refused does not hold up those behind it.
@@ -32,10 +31,10 @@ pub struct Loading {
 pub enum Step {
     /// The file cannot be used. Nothing else follows.
     Unusable(HostConfigError),
-    /// The file can be used, and has modules with these control ids.
-    Listed(Vec<Address>),
+    /// The file can be used, and has modules at these places.
+    Listed(Vec<Place>),
     /// A module has been loaded, or cannot be.
-    Loaded(String, Address, Result<Box<Setup>, LoadError>),
+    Loaded(String, Place, Result<Box<Setup>, LoadError>),
     /// The reading is over.
     Done,
 }
@@ -88,7 +87,7 @@ fn read(engine: &Engine, file: &Path, config: Option<HostConfig>, tell: &mpsc::S
         Ok(config) => config,
         Err(error) => return drop(tell.blocking_send(Step::Unusable(error))),
     };
-    let listed = config.modules.iter().map(|module| module.control.clone()).collect();
+    let listed = config.modules.iter().map(|module| module.place.clone()).collect();
     if tell.blocking_send(Step::Listed(listed)).is_err() {
         return;
     }
@@ -113,10 +112,10 @@ fn read(engine: &Engine, file: &Path, config: Option<HostConfig>, tell: &mpsc::S
 }
 
 fn loaded(engine: &Engine, module: ModuleConfig) -> Step {
-    let ModuleConfig { name, control, path, limits, restart, recycle } = module;
+    let ModuleConfig { name, place, path, limits, restart, recycle } = module;
     let module = load(engine, &path, &limits);
     let setup = module.map(|module| Box::new(Setup { module, name: name.clone(), limits, restart, recycle }));
-    Step::Loaded(name, control, setup)
+    Step::Loaded(name, place, setup)
 }
 
 /// Loads a module, and says how long it took.

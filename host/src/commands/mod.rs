@@ -13,12 +13,13 @@ pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod test;
+pub mod time_instances;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sandgate_host::{Code, Engine, LimitError, Limits, Precompiled};
+use sandgate_host::{Code, Engine, LimitError, Limits, Precompiled, Room};
 
 /// This program, also when its file has been replaced since.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -64,21 +65,23 @@ impl SandboxOptions {
     /// The engine, with its cache.
     pub fn engine(&self) -> Result<Engine> {
         match self.no_cache {
-            true => self.engine_with(&Code::NotCached),
-            false => self.engine_in(self.cache_dir.as_deref()),
+            true => self.engine_with(&Code::NotCached, Room::Usual),
+            false => self.engine_with(&code_in(self.cache_dir.as_deref()), Room::Usual),
         }
     }
 
-    /// The engine, with its cache in this directory, or the user's.
-    pub fn engine_in(&self, directory: Option<&Path>) -> Result<Engine> {
-        self.engine_with(
-            &directory.map_or(Code::UserCache, |directory| Code::Directory(directory.to_owned())),
-        )
+    /// The engine for many modules, with its cache in this directory, or the user's.
+    pub fn engine_of_many(&self, directory: Option<&Path>) -> Result<Engine> {
+        self.engine_with(&code_in(directory), Room::Many)
     }
 
-    fn engine_with(&self, code: &Code) -> Result<Engine> {
+    fn engine_with(&self, code: &Code, room: Room) -> Result<Engine> {
         let precompiled = self.precompiled.as_deref().map(Precompiled::open).transpose();
         let precompiled = precompiled.context("--precompiled cannot be used")?.unwrap_or_default();
-        Ok(Engine::with_compiler(code, OWN_PROGRAM.into(), precompiled)?)
+        Ok(Engine::with_compiler(code, OWN_PROGRAM.into(), precompiled, room)?)
     }
+}
+
+fn code_in(directory: Option<&Path>) -> Code {
+    directory.map_or(Code::UserCache, |directory| Code::Directory(directory.to_owned()))
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use sandgate_host::{
-    Archive, Engine, Host, HostConfig, Limits, Naming, Reporter, Residents, Setup, Surroundings, Watchdog,
-    Workers,
+    Archive, Engine, Host, HostConfig, Limits, Naming, Place, Reporter, Residents, Setup, Surroundings,
+    Watchdog, Workers,
 };
 use sandgate_wire::Address;
 use tokio::runtime::Handle;
@@ -54,6 +54,8 @@ struct Loaded {
     work: Work,
     workers: Workers,
     verdict_directory: Option<PathBuf>,
+    /// Where gateways find modules by their names.
+    link_socket: Option<PathBuf>,
 }
 
 enum Work {
@@ -95,19 +97,25 @@ impl Serve {
             let Some(path) = &self.module else {
                 let workers = engine.workers().clone();
                 let work = Work::Named(control.clone(), self.naming(engine, limits, &control)?);
-                return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone() });
+                return Ok(Loaded {
+                    work,
+                    workers,
+                    verdict_directory: self.verdicts.clone(),
+                    link_socket: None,
+                });
             };
             let module = load(&engine, path, &limits)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let setup = Setup { limits, ..Setup::new(module, &name) };
             let (work, workers) = (Work::Module(control, Box::new(setup)), engine.workers().clone());
-            return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone() });
+            return Ok(Loaded { work, workers, verdict_directory: self.verdicts.clone(), link_socket: None });
         };
         let config = HostConfig::load(file)?;
-        let engine = self.sandbox.engine_in(config.cache_directory.as_deref())?;
+        let engine = self.sandbox.engine_of_many(config.cache_directory.as_deref())?;
         let (workers, verdict_directory) = (engine.workers().clone(), config.verdict_directory.clone());
+        let link_socket = config.link.clone();
         let work = Work::Modules(Loading::begin(engine, file, config));
-        Ok(Loaded { work, workers, verdict_directory })
+        Ok(Loaded { work, workers, verdict_directory, link_socket })
     }
 
     /// Where the modules come from that gateways name. Who may connect to a socket file is this user or root; to a
@@ -127,7 +135,7 @@ impl Serve {
     }
 
     async fn serve(&self, loaded: Loaded, mut birth: Birth) -> Result<(), (u8, Error)> {
-        let Loaded { work, workers, verdict_directory } = loaded;
+        let Loaded { work, workers, verdict_directory, link_socket } = loaded;
         let failed = |error| (1, error);
         let stop = stop_signal().map_err(failed)?;
         let hang_ups = signal(SignalKind::hangup()).context("cannot wait for SIGHUP");
@@ -138,11 +146,14 @@ impl Serve {
         let residents = birth.is_launched().then(Residents::default);
         let (link, unlinked) = birth.link(self.no_link).map_err(failed)?;
         let host = Host::new(Surroundings { reporter, archive, link, residents });
-        let mut tenants = Tenants { host, loaded: 0, has_begun: false };
+        let mut tenants = Tenants { host, link_socket, loaded: 0, has_begun: false };
         let mut loading = match work {
             Work::Module(control, setup) => {
                 let name = setup.name.clone();
-                tenants.host.set(control.clone(), *setup).map_err(|error| failed(error.into()))?;
+                tenants
+                    .host
+                    .set(Place::Control(control.clone()), *setup)
+                    .map_err(|error| failed(error.into()))?;
                 tell_start(&name, &control);
                 None
             }
@@ -191,6 +202,8 @@ async fn next(loading: &mut Option<Loading>) -> Step {
 /// The host, and how its modules come into it.
 struct Tenants {
     host: Host,
+    /// Where gateways find modules by their names, until it is listened there.
+    link_socket: Option<PathBuf>,
     /// Modules that could be loaded, of the first reading.
     loaded: usize,
     /// The first reading of the configuration is over.
@@ -202,16 +215,26 @@ impl Tenants {
     fn take(&mut self, step: Step) -> Result<(), (u8, Error)> {
         match step {
             Step::Unusable(error) => tracing::error!("the configuration is not changed: {error}"),
-            Step::Listed(controls) => self.host.keep_only(&controls),
-            Step::Loaded(module, control, Err(error)) => {
-                tracing::error!(module, %control, "a module of the configuration cannot be used: {error}");
+            Step::Listed(places) => {
+                self.host.expect_only(&places);
+                // Now, so that none of them is taken for unknown.
+                if let Some(socket) = self.link_socket.take() {
+                    let listening = self.host.listen_at(&socket);
+                    let reason = || format!("cannot listen at {}, the `link.id`", socket.display());
+                    listening.with_context(reason).map_err(|error| (1, error))?;
+                }
             }
-            Step::Loaded(module, control, Ok(setup)) => {
+            Step::Loaded(module, place, Err(error)) => {
+                self.host.give_up(&place);
+                tracing::error!(module, control = %place, "a module of the configuration cannot be used: {error}");
+            }
+            Step::Loaded(module, place, Ok(setup)) => {
                 self.loaded += 1;
-                match self.host.set(control.clone(), *setup) {
-                    Ok(()) => tell_start(&module, &control),
+                match self.host.set(place.clone(), *setup) {
+                    Ok(()) => tell_start(&module, &place),
                     Err(error) => {
-                        tracing::error!(module, %control, %error, "a module of the configuration cannot be started");
+                        self.host.give_up(&place);
+                        tracing::error!(module, control = %place, %error, "a module of the configuration cannot be started");
                     }
                 }
             }
@@ -225,6 +248,6 @@ impl Tenants {
     }
 }
 
-fn tell_start(module: &str, control: &Address) {
+fn tell_start(module: &str, control: &dyn std::fmt::Display) {
     tracing::info!(module, %control, pid = std::process::id(), "waiting for a gateway");
 }

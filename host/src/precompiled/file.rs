@@ -62,7 +62,7 @@ pub enum FileError {
 /// # Errors
 /// The module's code cannot be had, or not be written.
 pub fn write(module: &Module, path: &Path) -> Result<u64, FileError> {
-    let component = module.instances.instance_pre().component();
+    let component = module.linked.instances.instance_pre().component();
     let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
     if code.len() as u64 > CODE_MAX {
         return Err(io::Error::other(format!("there is more code than {CODE_MAX} bytes")).into());

@@ -161,7 +161,7 @@ impl PostMortem {
 
     fn located_frames(&self, module: &Module) -> Vec<Frame> {
         let offsets = self.frames().iter().filter_map(wasmtime::FrameInfo::module_offset);
-        let places = module.places.find(offsets, || module.read_again());
+        let places = module.linked.places.find(offsets, || module.read_again());
         let located = |frame: &wasmtime::FrameInfo| {
             let offset = frame.module_offset();
             let place = offset.and_then(|offset| places.get(&offset)?.as_ref());

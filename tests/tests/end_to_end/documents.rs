@@ -55,6 +55,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only segments", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only recovery", "a step of cargo xtask test, with --smoke"),
+    ("cargo xtask bench --only instance", "a step of cargo xtask test, with --smoke"),
+    ("cargo xtask bench --only density", "a step of cargo xtask test, with --smoke"),
     (
         "cargo xtask bench --only hostile --json docs/hostile-tenants.json",
         "a step of cargo xtask test, with --smoke",

@@ -14,6 +14,7 @@ mod gateway_restart;
 mod hosts;
 mod loading;
 mod many;
+mod on_link;
 mod quarantine;
 mod recycling;
 mod skew;

@@ -22,7 +22,7 @@ use super::hello::Greeting;
 use super::parcel::Parcel;
 use super::segments::{HELD_MAX, SegmentFrame};
 use super::signal::{STATISTICS_MAX, Signal, TEXT_MAX};
-use crate::limits::MESSAGE_MAX;
+use crate::limits::{CONTROL_MAX, MESSAGE_MAX};
 use crate::{DecodeError, EncodeError};
 
 /// The size of a header in bytes.
@@ -78,14 +78,16 @@ pub enum Kind {
     SegmentGranted = 19,
     /// [`SegmentFrame::Refused`].
     SegmentRefused = 20,
+    /// [`Signal::Control`].
+    Control = 21,
     /// Whether rings are used: the gateway sends them, the host answers.
-    Rings = 21,
+    Rings = 22,
     /// Gateway to host: which rings carry the lane that is opened next.
-    Slot = 22,
+    Slot = 23,
 }
 
 impl Kind {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Hello,
         Self::Open,
         Self::Opened,
@@ -106,6 +108,7 @@ impl Kind {
         Self::SegmentsHeld,
         Self::SegmentGranted,
         Self::SegmentRefused,
+        Self::Control,
         Self::Rings,
         Self::Slot,
     ];
@@ -129,6 +132,7 @@ impl Kind {
             Self::Statistics => STATISTICS_MAX,
             Self::Refused | Self::State | Self::Bye => TEXT_MAX + 1,
             Self::SegmentsHeld => HELD_MAX * size_of::<u64>(),
+            Self::Control => size_of::<u16>() + TEXT_MAX + CONTROL_MAX,
             _ => FIXED_MAX,
         }
     }

@@ -14,12 +14,14 @@ use tokio::sync::watch;
 
 use super::rings::Rings;
 use super::{Features, Lane, STATISTICS_MAX, Side, Signal, Violation};
+use crate::limits::CONTROL_MAX;
 use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
 
-/// Signals that wait to be sent.
+/// Signals that wait to be sent: so many, and for each lane some more, for all modules may have something to say at once.
 const SIGNALS_MAX: usize = 1024;
+const SIGNALS_OF_LANE: usize = 2;
 
 /// The lanes of one link. Clones are handles of the same.
 ///
@@ -67,8 +69,8 @@ pub enum SignalError {
     /// Too many signals wait, because nobody is connected or the peer does not read.
     #[error("too many signals wait to be sent")]
     Full,
-    /// Statistics over [`STATISTICS_MAX`].
-    #[error("statistics of {0} bytes, more than the limit of {STATISTICS_MAX}")]
+    /// Statistics over [`STATISTICS_MAX`], or a control message over [`CONTROL_MAX`].
+    #[error("a payload of {0} bytes, more than the limit")]
     TooLong(usize),
 }
 
@@ -132,15 +134,20 @@ impl Lanes {
     /// [`Signal::Bye`] goes behind everything that can be sent, and ends the connection.
     ///
     /// # Errors
-    /// Too many signals wait already, or statistics that are too long.
+    /// Too many signals wait already, or statistics or a control message that are too long.
     pub fn signal(&self, signal: Signal) -> Result<(), SignalError> {
         if let Signal::Statistics { json, .. } = &signal
             && json.len() > STATISTICS_MAX
         {
             return Err(SignalError::TooLong(json.len()));
         }
+        if let Signal::Control { frame, .. } = &signal
+            && frame.len() > CONTROL_MAX
+        {
+            return Err(SignalError::TooLong(frame.len()));
+        }
         let mut registry = self.shared.lock();
-        if registry.signals.len() >= SIGNALS_MAX {
+        if registry.signals.len() >= SIGNALS_MAX + SIGNALS_OF_LANE * registry.lanes.len() {
             return Err(SignalError::Full);
         }
         registry.signals.push_back(signal);

@@ -3,7 +3,7 @@
 //! Signals are neither numbered nor repeated: one that was said into a connection that broke may be lost.
 //! Whoever needs the other side to know something says it again when a lane is open again.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::frame::{Header, Kind};
 use crate::DecodeError;
@@ -90,6 +90,15 @@ pub enum Signal {
         /// Which attach of the module.
         epoch: u32,
     },
+    /// Either way: a message of V1's control protocol, for a module that has no control channel of its own.
+    Control {
+        /// Which attach; the answer has the same.
+        epoch: u32,
+        /// The module's name in its host, of at most [`TEXT_MAX`] bytes; a longer one is cut.
+        name: String,
+        /// The message, of at most [`CONTROL_MAX`](crate::limits::CONTROL_MAX) bytes. Not checked here.
+        frame: Bytes,
+    },
     /// Either way, the last frame before the connection is closed.
     Bye {
         /// Why, in words.
@@ -142,7 +151,7 @@ impl Window {
 }
 
 impl Signal {
-    /// The lane that this speaks of, as module and epoch; a Bye speaks of none.
+    /// The lane that this speaks of, as module and epoch; a Bye and a Control speak of none.
     #[must_use]
     pub fn lane(&self) -> Option<(u32, u32)> {
         match *self {
@@ -154,7 +163,7 @@ impl Signal {
             | Self::State { module, epoch, .. }
             | Self::Statistics { module, epoch, .. }
             | Self::Revive { module, epoch } => Some((module, epoch)),
-            Self::Bye { .. } => None,
+            Self::Control { .. } | Self::Bye { .. } => None,
         }
     }
 
@@ -168,13 +177,19 @@ impl Signal {
             Self::State { .. } => Kind::State,
             Self::Statistics { .. } => Kind::Statistics,
             Self::Revive { .. } => Kind::Revive,
+            Self::Control { .. } => Kind::Control,
             Self::Bye { .. } => Kind::Bye,
         }
     }
 
-    /// Whether it goes from a gateway to a host; but for Bye, the others go the other way.
+    /// Whether it goes from a gateway to a host.
     pub(super) fn is_for_hosts(&self) -> bool {
-        matches!(self.kind(), Kind::Open | Kind::Start | Kind::Close | Kind::Revive)
+        matches!(self.kind(), Kind::Open | Kind::Start | Kind::Close | Kind::Revive | Kind::Control)
+    }
+
+    /// Whether it goes from a host to a gateway.
+    pub(super) fn is_for_gateways(&self) -> bool {
+        !self.is_for_hosts() || self.kind() == Kind::Control
     }
 
     pub(super) fn encode(&self, into: &mut BytesMut) {
@@ -198,6 +213,10 @@ impl Signal {
                 put(module, epoch, 0, &[&[state.as_byte()], cut(detail)]);
             }
             Self::Statistics { module, epoch, json } => put(module, epoch, 0, &[json.as_bytes()]),
+            Self::Control { epoch, name, frame } => {
+                let name = cut(name);
+                put(&0, epoch, 0, &[&(name.len() as u16).to_be_bytes(), name, frame]);
+            }
             Self::Bye { reason } => put(&0, &0, 0, &[cut(reason)]),
         }
     }
@@ -222,6 +241,12 @@ impl Signal {
             }
             Kind::Statistics => Self::Statistics { module, epoch, json: text(&mut reader, "statistics")? },
             Kind::Revive => Self::Revive { module, epoch },
+            Kind::Control => {
+                let length = reader.u16("length of the name")?;
+                let name = std::str::from_utf8(reader.take(length.into(), "name")?);
+                let name = name.map_err(|_| DecodeError::NotUtf8("name"))?.to_owned();
+                Self::Control { epoch, name, frame: Bytes::copy_from_slice(reader.rest()) }
+            }
             Kind::Bye => Self::Bye { reason: text(&mut reader, "reason")? },
             _ => {
                 return Err(DecodeError::Unknown { what: "signal", value: kind as u8 });

@@ -135,3 +135,30 @@ fn restarts_are_configured() {
     let bad = entrypoint(json!({"launch": {"path": "a", "restart.max": -1}}));
     check_remote(bad, "/launch/restart.max", &["must be a whole number from 0"]);
 }
+
+#[test]
+fn modules_of_a_host_are_found_on_its_link_by_their_names() {
+    let named = |name: &str| json!({"activation.type": "none", "link.id": "/tmp/l", "link.module": name});
+    let modules = [remote("a", named("x")), remote("b", named("y"))];
+    let config = Config::check(&document(&modules, &[]), false).unwrap();
+    let ModuleKind::Outprocess(second) = &config.modules[1].kind else { panic!("outprocess") };
+    assert_eq!((second.control.as_str(), second.hosted.as_deref()), ("ipc:///tmp/l", Some("y")));
+
+    let twice = document(&[remote("a", named("x")), remote("b", named("x"))], &[]);
+    check(&twice, "/modules/1/loader/entrypoint/link.id", &["/modules/0/loader/entrypoint/link.id"]);
+    let with = |key: &str, value: Value| {
+        let mut entrypoint = named("x");
+        entrypoint[key] = value;
+        entrypoint
+    };
+    for key in ["control.id", "message.id", "launch", "channel"] {
+        check_remote(with(key, json!("pair")), &format!("/{key}"), &["no use beside `link.id`"]);
+    }
+    check_remote(with("link.id", json!("tcp://127.0.0.1:1")), "/link.id", &["path of a socket"]);
+    check_remote(with("link.module", json!("")), "/link.module", &["must not be empty"]);
+    check_remote(with("link.module", json!("x".repeat(1025))), "/link.module", &["more than 1024 bytes"]);
+    check_remote(with("activation.type", json!("launch")), "", &["started elsewhere"]);
+    check_remote(json!({"activation.type": "none", "link.id": "/tmp/l"}), "", &["`link.module` is missing"]);
+    let alone = json!({"activation.type": "none", "control.id": "/tmp/c", "link.module": "x"});
+    check_remote(alone, "/link.module", &["without `link.id`"]);
+}

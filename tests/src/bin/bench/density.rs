@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, prlimit};
 use sandgate_gateway::broker::{Link, OnFull, Source};
 use sandgate_gateway::module::Context as ModuleContext;
 use sandgate_gateway::status::State;
@@ -18,38 +19,55 @@ use tokio::time::timeout;
 
 use crate::goal::Goal;
 use crate::host::Host;
-use crate::local::{End, LocalGateway, PATIENCE};
+use crate::local::{End, LocalGateway};
 use crate::plots::{Plot, Point};
 use crate::report::{Report, Row};
 
-/// How many modules the host has.
-const MODULES: [usize; 3] = [10, 100, 500];
+/// How many modules the host has, and when nothing is measured.
+const MODULES: [usize; 3] = [100, 1000, 10_000];
+const MODULES_SMOKE: [usize; 2] = [20, 200];
+/// Descriptors that the host may have.
+const DESCRIPTORS: u64 = 20_000;
+/// Mappings that a process has at most, unless its system was told otherwise (`vm.max_map_count`).
+const MAPPINGS: f64 = 65_530.0;
 /// At this number it is looked what an idle host does.
 const IDLE: usize = 100;
-/// For so long.
+/// After so long a time at rest, and for so long.
+const SETTLE: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_secs(5);
 /// Resident memory of each module, in KiB.
 const GOAL_RESIDENT: f64 = 100.0;
 /// What an idle host may use of a processor, in per cent.
 const GOAL_IDLE: f64 = 0.5;
-/// How often it is looked whether all are attached.
+/// Of the largest number: until all are attached, and until each has had a message, in milliseconds.
+const GOAL_ATTACHED: f64 = 20_000.0;
+const GOAL_ANSWERED: f64 = 1000.0;
+/// How often it is looked whether all are attached, and for how long.
 const LOOK: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(180);
+/// The socket of the host's link.
+const LINK: &str = "link";
 
 pub(crate) fn measure(report: &mut Report, scale: usize) -> Result<()> {
     let mut base: Option<Taken> = None;
-    for modules in MODULES {
-        let modules = if scale > 1 { (modules / scale).max(2) } else { modules };
+    let sizes: &[usize] = if scale > 1 { &MODULES_SMOKE } else { &MODULES };
+    for &modules in sizes {
+        let most = sizes.last() == Some(&modules);
+        let when_most = |goal: Goal| if most { vec![goal] } else { Vec::new() };
         let begun = Instant::now();
         let scene = Scene::open(modules)?;
         let attached = begun.elapsed();
-        let taken = Taken::by(&scene.host)?;
         let answered = scene.message_to_each()?;
+        let taken = Taken::by(&scene.host)?;
         let mut add = |what: &str, value: f64, unit, goals: &[Goal]| {
             report
                 .add(Row::new(format!("density, {modules} modules: {what}"), value, unit).with_goals(goals));
         };
-        add("all attached after", seconds(attached) * 1e3, "ms", &[]);
-        add("a message to each and back", seconds(answered) * 1e3, "ms", &[]);
+        add("all attached after", seconds(attached) * 1e3, "ms", &when_most(Goal::AtMost(GOAL_ATTACHED)));
+        let goal = when_most(Goal::AtMost(GOAL_ANSWERED));
+        add("a message to each and back", seconds(answered) * 1e3, "ms", &goal);
+        add("mappings in all", taken.mappings, "", &when_most(Goal::AtMost(MAPPINGS)));
+        add("descriptors in all", taken.descriptors, "", &when_most(Goal::AtMost(DESCRIPTORS as f64)));
         if let Some(base) = base.as_ref().filter(|base| base.modules < modules) {
             let each = |of: fn(&Taken) -> f64| (of(&taken) - of(base)) / (modules - base.modules) as f64;
             let resident = [Goal::AtMost(GOAL_RESIDENT)];
@@ -57,10 +75,11 @@ pub(crate) fn measure(report: &mut Report, scale: usize) -> Result<()> {
             add("each more, mappings", each(|taken| taken.mappings), "", &[]);
             add("each more, descriptors", each(|taken| taken.descriptors), "", &[]);
             add("each more, threads", each(|taken| taken.threads), "", &[]);
+            add("each more, resident in the gateway", each(|taken| taken.gateway) / 1024.0, "KiB", &[]);
         }
         let mib = taken.resident / f64::from(1 << 20);
         report.plot(Point { plot: Plot::Density, curve: "wasm-host".into(), x: modules as f64, y: mib });
-        if modules == IDLE || scale > 1 {
+        if modules == IDLE || scale > 1 && most {
             idle(report, &scene, modules, if scale > 1 { Duration::from_millis(50) } else { REST })?;
         }
         base.get_or_insert(Taken { modules, ..taken });
@@ -75,6 +94,7 @@ pub(crate) fn measure(report: &mut Report, scale: usize) -> Result<()> {
 
 /// What the host does while nothing happens.
 fn idle(report: &mut Report, scene: &Scene, modules: usize, rest: Duration) -> Result<()> {
+    thread::sleep(SETTLE);
     let before = Used::by(&scene.host)?;
     thread::sleep(rest);
     let after = Used::by(&scene.host)?;
@@ -100,36 +120,39 @@ impl Scene {
     fn open(modules: usize) -> Result<Self> {
         let scratch = Scratch::new();
         let names: Vec<String> = (0..modules).map(|number| format!("m{number}")).collect();
-        let add = |file: HostConfiguration, name: &String| {
-            file.module(name, &scratch.id(name), "modules/echo", json!({}))
-        };
-        let file = names.iter().fold(HostConfiguration::new(), add).write(&scratch);
+        let link = scratch.id(LINK);
+        let add =
+            |file: HostConfiguration, name: &String| file.module_on_link(name, "modules/echo", json!({}));
+        let file = names.iter().fold(HostConfiguration::new().link(&link), add).write(&scratch);
         let host = Host::start(&Host::arguments(&file))?;
+        let descriptors = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
+        prlimit(Some(host.pid()), Resource::Nofile, descriptors)
+            .context("the host's limits cannot be set")?;
         let mut gateway = LocalGateway::new()?;
-        for name in &names {
-            let entrypoint = json!({"activation.type": "none", "control.id": scratch.id(name)});
-            gateway.add_remote(name, entrypoint, &Value::Null)?;
-        }
+        // First, so that it is the first to stop.
         let end = gateway.add_end_without_links("end")?;
         for name in &names {
-            for (source, sink) in [("end", name.as_str()), (name.as_str(), "end")] {
-                let terms = OnFull::DropOldest.into();
-                gateway.add_link(Link { source: Source::Module(source.into()), sink: sink.into(), terms })?;
-            }
+            let entrypoint = json!({"activation.type": "none", "link.id": link, "link.module": name});
+            gateway.add_remote(name, entrypoint, &Value::Null)?;
         }
+        let link = |source: &str, sink: &str, on_full: OnFull| {
+            let terms = on_full.into();
+            Link { source: Source::Module(source.into()), sink: sink.into(), terms }
+        };
+        gateway.add_links(names.iter().map(|name| link("end", name, OnFull::DropOldest)))?;
+        gateway.add_links(names.iter().map(|name| link(name, "end", OnFull::Block)))?;
         gateway.start();
         let scene = Self { modules, gateway, end, host, _scratch: scratch };
-        scene.wait_until_all_run(&names)?;
+        scene.wait_until_all_run()?;
         Ok(scene)
     }
 
-    fn wait_until_all_run(&self, names: &[String]) -> Result<()> {
+    fn wait_until_all_run(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
-        for name in names {
-            let status = self.gateway.status(name)?;
+        for status in self.gateway.statuses() {
             while status.state() != State::Running {
                 if Instant::now() > end {
-                    bail!("{name} is not attached");
+                    bail!("{} is not attached", status.name());
                 }
                 thread::sleep(LOOK);
             }
@@ -163,6 +186,8 @@ struct Taken {
     mappings: f64,
     descriptors: f64,
     threads: f64,
+    /// Resident memory of the gateway.
+    gateway: f64,
 }
 
 impl Taken {
@@ -175,6 +200,7 @@ impl Taken {
             mappings: mappings.lines().count() as f64,
             descriptors: descriptors(pid) as f64,
             threads: threads(pid) as f64,
+            gateway: resident(std::process::id()) as f64,
         })
     }
 }

@@ -73,6 +73,15 @@ impl LocalGateway {
         Ok(self.gateway.broker().add_link(link)?)
     }
 
+    /// Adds links.
+    pub(crate) fn add_links(&self, links: impl IntoIterator<Item = Link>) -> Result<()> {
+        Ok(self.gateway.broker().add_links(links)?)
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<ModuleStatus> {
+        self.gateway.board().modules()
+    }
+
     /// Starts what has been added.
     pub(crate) fn start(&mut self) {
         let _entered = self.runtime.enter();

@@ -14,6 +14,7 @@ mod figures;
 mod goal;
 mod host;
 mod hostile;
+mod instance;
 mod languages;
 mod local;
 mod plots;
@@ -48,6 +49,7 @@ Examples:
   cargo xtask bench --against rows.json what has changed since
   cargo xtask bench --plots plots       and drawn
   cargo xtask bench --only 'pair 256'   one measurement
+  cargo xtask bench --only instance     what an instance costs
   cargo xtask bench --only density      many idle modules in one host
   cargo xtask bench --only segments     frames in shared memory, beside by value
   cargo xtask bench --only recovery     how long nothing comes through when something breaks
@@ -72,7 +74,7 @@ struct Arguments {
     #[arg(long)]
     smoke: bool,
     /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
-    /// `start`, `density`, `segments`, `recovery`, `languages`;
+    /// `start`, `instance`, `density`, `segments`, `recovery`, `languages`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -124,6 +126,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
     }
     if wanted("start") {
         start::measure(&mut report, rounds, scale).context("start")?;
+    }
+    if wanted("instance") {
+        instance::measure(&mut report, rounds, scale).context("instance")?;
     }
     if wanted("density") {
         density::measure(&mut report, scale).context("density")?;

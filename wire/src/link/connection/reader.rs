@@ -227,7 +227,9 @@ impl<'a> Reader<'a> {
             (Side::Host, Frame::Ping { sequence }) => self.on_ping(sequence).await,
             (Side::Gateway, Frame::Pong { .. }) => Ok(()),
             (Side::Host, Frame::Signal(signal)) if signal.is_for_hosts() => self.on_host(signal).await,
-            (Side::Gateway, Frame::Signal(signal)) if !signal.is_for_hosts() => self.on_gateway(signal).await,
+            (Side::Gateway, Frame::Signal(signal)) if signal.is_for_gateways() => {
+                self.on_gateway(signal).await
+            }
             (_, frame) => Err(Violation::OutOfPlace(frame.kind()).into()),
         }
     }
