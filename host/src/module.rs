@@ -10,7 +10,9 @@ use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, Linker};
 
-use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
+use crate::bindings::{
+    ENCODED_HANDLER, GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS,
+};
 use crate::compile::CompileError;
 use crate::engine::{Compiled, Engine};
 use crate::imports;
@@ -35,6 +37,8 @@ pub struct Module {
     pub(crate) instances: GatewayModulePre<Guest>,
     /// Present when the component exports `timer-handler`.
     pub(crate) on_timer: Option<ComponentExportIndex>,
+    /// Present when it exports `encoded-handler`.
+    pub(crate) receive_encoded: Option<ComponentExportIndex>,
     pub(crate) origin: Arc<Origin>,
     /// Where in its source it has failed.
     pub(crate) places: Arc<Places>,
@@ -172,10 +176,13 @@ impl Module {
         let mut linker = Linker::new(component.engine());
         imports::add_to_linker(&mut linker)?;
         let instances = GatewayModulePre::new(linker.instantiate_pre(component)?)?;
-        let on_timer = component
-            .get_export_index(None, TIMER_HANDLER)
-            .and_then(|interface| component.get_export_index(Some(&interface), "on-timer"));
-        Ok(Self { engine: engine.clone(), instances, on_timer, origin, places: Arc::default() })
+        let optional = |interface, function| {
+            let interface = component.get_export_index(None, interface)?;
+            component.get_export_index(Some(&interface), function)
+        };
+        let on_timer = optional(TIMER_HANDLER, "on-timer");
+        let receive_encoded = optional(ENCODED_HANDLER, "receive-encoded");
+        Ok(Self { engine: engine.clone(), instances, on_timer, receive_encoded, origin, places: Arc::default() })
     }
 
     /// The file that it was loaded from.

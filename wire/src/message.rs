@@ -112,10 +112,38 @@ impl Message {
         Ok(Self { frame, count, content })
     }
 
+    /// The first of several messages that stand one behind the other: its bytes, by the size that it claims. The rest of
+    /// it is not looked at.
+    ///
+    /// # Errors
+    /// The bytes do not begin as a message does, or end before it, or it claims more than [`MESSAGE_MAX`] bytes.
+    pub fn split_first(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let magic = reader.u16("magic")?;
+        if magic != MAGIC {
+            return Err(DecodeError::Magic(magic));
+        }
+        let claimed = reader.u32("total size")?;
+        let actual = claimed as usize;
+        if actual > MESSAGE_MAX {
+            return Err(DecodeError::TooLarge { actual, limit: MESSAGE_MAX });
+        }
+        if actual < HEADER_SIZE {
+            return Err(DecodeError::Total { claimed, actual: bytes.len() });
+        }
+        bytes.get(..actual).ok_or(DecodeError::Truncated("message"))
+    }
+
     /// The encoded message.
     #[must_use]
     pub fn frame(&self) -> &Bytes {
         &self.frame
+    }
+
+    /// The encoded message alone.
+    #[must_use]
+    pub fn into_frame(self) -> Bytes {
+        self.frame
     }
 
     /// The properties, in the order in which they were encoded. Keys are unique.

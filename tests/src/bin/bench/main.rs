@@ -8,6 +8,7 @@
 mod attack;
 mod bare;
 mod broker;
+mod call;
 mod density;
 mod echo;
 mod figures;
@@ -48,6 +49,7 @@ Examples:
   cargo xtask bench --against rows.json what has changed since
   cargo xtask bench --plots plots       and drawn
   cargo xtask bench --only 'pair 256'   one measurement
+  cargo xtask bench --only call         what calling a component costs
   cargo xtask bench --only density      many idle modules in one host
   cargo xtask bench --only segments     frames in shared memory, beside by value
   cargo xtask bench --only recovery     how long nothing comes through when something breaks
@@ -71,7 +73,7 @@ struct Arguments {
     /// A few messages of each kind, to see that everything runs
     #[arg(long)]
     smoke: bool,
-    /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
+    /// Measure only what has this in its name: `broker`, `call`, `pair`, `link`, one such as `pair 256`,
     /// `start`, `density`, `segments`, `recovery`, `languages`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
@@ -113,6 +115,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| name.contains(only));
     if wanted("broker") {
         broker::measure(&mut report, rounds, scale).context("broker")?;
+    }
+    if wanted("call") {
+        call::measure(&mut report, rounds, scale).context("call")?;
     }
     for way in [Way::Pair, Way::Link] {
         for size in SIZES {
