@@ -68,8 +68,8 @@ impl Answers {
         (self.given, self.answered, self.end, self.over) = (given, 0, end, given == 0);
     }
 
-    /// The one in hand is handled. Whether the next one is in hand now.
-    pub(crate) fn note(&mut self, answer: Result<(), String>, now: Instant) -> bool {
+    /// The one in hand is handled. Whether there is another.
+    pub(crate) fn note(&mut self, answer: Result<(), String>) -> bool {
         if self.over {
             return false;
         }
@@ -77,7 +77,13 @@ impl Answers {
             self.refusals.push((self.answered, reason));
         }
         self.answered += 1;
-        self.over = self.answered == self.given || now >= self.end;
+        self.over = self.answered == self.given;
+        !self.over
+    }
+
+    /// Whether the next one is begun in this call.
+    pub(crate) fn go_on(&mut self, now: Instant) -> bool {
+        self.over |= now >= self.end;
         !self.over
     }
 
@@ -136,16 +142,17 @@ mod tests {
     fn a_guest_gets_the_next_one_until_there_is_none_or_the_time_is_over() {
         let now = Instant::now();
         let mut answers = Answers::none();
-        assert!(!answers.note(Ok(()), now), "nothing was given");
+        assert!(!answers.note(Ok(())), "nothing was given");
         answers.expect(3, now + LONG);
-        assert!(answers.note(Ok(()), now));
-        assert!(answers.note(Err("no".into()), now));
-        assert!(!answers.note(Ok(()), now));
-        assert!(!answers.note(Err("once more".into()), now));
+        assert!(answers.note(Ok(())) && answers.go_on(now));
+        assert!(answers.note(Err("no".into())) && answers.go_on(now));
+        assert!(!answers.note(Ok(())));
+        assert!(!answers.note(Err("once more".into())));
         assert_eq!(answers.handled(), 3);
         assert_eq!((answers.take_refusal(0), answers.take_refusal(1)), (None, Some("no".into())));
         answers.expect(3, now);
-        assert!(!answers.note(Ok(()), now), "the time is over");
+        assert!(answers.note(Ok(())) && !answers.go_on(now), "the time is over");
+        assert!(!answers.note(Ok(())), "and stays so");
         answers.finish();
         assert_eq!((answers.handled(), answers.take_refusal(1)), (1, None));
     }
@@ -159,6 +166,6 @@ mod tests {
         assert_eq!(answers.handled(), 0, "while it has not returned");
         answers.finish();
         assert_eq!(answers.handled(), 1);
-        assert!(!answers.note(Ok(()), Instant::now()), "it is over");
+        assert!(!answers.note(Ok(())), "it is over");
     }
 }

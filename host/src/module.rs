@@ -182,7 +182,14 @@ impl Module {
         };
         let on_timer = optional(TIMER_HANDLER, "on-timer");
         let receive_encoded = optional(ENCODED_HANDLER, "receive-encoded");
-        Ok(Self { engine: engine.clone(), instances, on_timer, receive_encoded, origin, places: Arc::default() })
+        Ok(Self {
+            engine: engine.clone(),
+            instances,
+            on_timer,
+            receive_encoded,
+            origin,
+            places: Arc::default(),
+        })
     }
 
     /// The file that it was loaded from.

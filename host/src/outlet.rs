@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sandgate_wire::channel::SendError;
 use sandgate_wire::link::Lane;
 use sandgate_wire::{DecodeError, EncodeError, Message};
@@ -55,6 +54,24 @@ pub(crate) enum PublishFailure {
     Exceeded(Exceeded),
     /// The call ends here, to free its thread.
     Condemned,
+}
+
+/// Why a guest's bytes are no message.
+#[derive(Debug)]
+pub(crate) enum Malformed {
+    TooLarge,
+    Invalid(String),
+}
+
+impl Malformed {
+    /// In the words of [`Message::new`] where it has some, which also name the key.
+    pub(crate) fn new(error: &DecodeError, frame: &[u8]) -> Self {
+        match error {
+            DecodeError::TooLarge { .. } => Self::TooLarge,
+            DecodeError::DuplicateKey => Self::Invalid(name_repeated_key(frame)),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
 }
 
 impl Outlet {
@@ -131,9 +148,13 @@ impl Outlet {
         result
     }
 
-    /// Checks an encoded message, whose bytes nobody has looked at, and hands it to the channel likewise.
-    pub(crate) fn publish_encoded(&mut self, frame: Bytes) -> Result<(), PublishFailure> {
-        let result = self.try_publish_encoded(frame);
+    /// Hands an encoded message of so many bytes to the channel likewise.
+    pub(crate) fn publish_encoded(
+        &mut self,
+        size: u64,
+        message: Result<Message, Malformed>,
+    ) -> Result<(), PublishFailure> {
+        let result = self.try_publish_encoded(size, message);
         self.count(&result);
         result
     }
@@ -158,14 +179,17 @@ impl Outlet {
         self.send(port, message)
     }
 
-    fn try_publish_encoded(&mut self, frame: Bytes) -> Result<(), PublishFailure> {
-        let spent = self.budget.spend(frame.len() as u64);
+    fn try_publish_encoded(
+        &mut self,
+        size: u64,
+        message: Result<Message, Malformed>,
+    ) -> Result<(), PublishFailure> {
+        let spent = self.budget.spend(size);
         spent.map_err(PublishFailure::Exceeded)?;
         let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
-        let message = Message::decode(frame.clone()).map_err(|error| match error {
-            DecodeError::TooLarge { .. } => PublishFailure::TooLarge(self.size_max),
-            DecodeError::DuplicateKey => PublishFailure::Invalid(name_repeated_key(&frame)),
-            other => PublishFailure::Invalid(other.to_string()),
+        let message = message.map_err(|malformed| match malformed {
+            Malformed::TooLarge => PublishFailure::TooLarge(self.size_max),
+            Malformed::Invalid(reason) => PublishFailure::Invalid(reason),
         })?;
         self.check_count(message.properties().len())?;
         self.send(port, message)
@@ -274,6 +298,11 @@ mod tests {
         }
     }
 
+    fn publish_encoded(outlet: &mut Outlet, frame: &[u8]) -> Result<(), PublishFailure> {
+        let message = Message::decode_copy(frame).map_err(|error| Malformed::new(&error, frame));
+        outlet.publish_encoded(frame.len() as u64, message)
+    }
+
     #[test]
     fn an_encoded_message_is_refused_in_the_same_words() {
         let (host, _gateway) = MemoryChannel::pair(16);
@@ -292,12 +321,14 @@ mod tests {
         for (properties, stand_in, content) in cases {
             let content = vec![0; content];
             let encoded = Message::new(&stand_in, &content).unwrap().into_frame();
-            let encoded: Vec<u8> = encoded.iter().map(|byte| if *byte == b'x' { b'y' } else { *byte }).collect();
+            let encoded: Vec<u8> =
+                encoded.iter().map(|byte| if *byte == b'x' { b'y' } else { *byte }).collect();
             let by_parts = outlet.publish(&properties, &content).unwrap_err();
-            let by_frame = outlet.publish_encoded(encoded.into()).unwrap_err();
+            let by_frame = publish_encoded(&mut outlet, &encoded).unwrap_err();
             assert_eq!(format!("{by_frame:?}"), format!("{by_parts:?}"));
         }
-        assert!(matches!(outlet.publish_encoded(Bytes::from_static(b"no message")), Err(PublishFailure::Invalid(_))));
+        let refused = publish_encoded(&mut outlet, b"no message");
+        assert!(matches!(refused, Err(PublishFailure::Invalid(_))));
         assert_eq!((outlet.flow.published.get(), outlet.flow.refused.get()), (0, 7));
     }
 

@@ -30,6 +30,8 @@ const LOOK: u64 = 10;
 const BATCH: Duration = TICK;
 /// What part of the memory that a module may still have is used for deliveries beside the first.
 const SHARE: u64 = 4;
+/// Properties that are handed over without an allocation.
+const FEW: usize = 16;
 /// The most memory that is kept from call to call to pack deliveries into, in bytes.
 const KEPT: usize = 16 << 10;
 
@@ -203,9 +205,18 @@ impl Sandbox {
         &mut self,
         Delivery { message, source, attempt }: Delivery<'_>,
     ) -> Result<Result<(), String>, Fault> {
-        let properties: Vec<(&str, &str)> = message.properties().collect();
-        let held = message.frame().len() + size_of_val(&*properties);
-        let record = contract::Message { properties: &properties, content: message.content() };
+        let (mut few, many);
+        let count = message.properties().len();
+        let properties = if count <= FEW {
+            few = [("", ""); FEW];
+            std::iter::zip(&mut few, message.properties()).for_each(|(place, property)| *place = property);
+            &few[..count]
+        } else {
+            many = message.properties().collect::<Vec<_>>();
+            &many
+        };
+        let held = message.frame().len() + size_of_val(properties);
+        let record = contract::Message { properties, content: message.content() };
         let delivery = contract::Delivery { source, attempt };
         self.call_with_answer(Call::Receive, held, |module, store| {
             module.sandgate_gateway_module().call_receive(store, record, delivery)
@@ -322,13 +333,16 @@ impl Guest {
                 Err(line(&reason))
             }
         };
-        let now = Instant::now();
-        let goes_on = self.answers.note(answer, now);
-        if goes_on {
-            self.count_resources()?;
-            self.begin_call(Call::Receive, now);
+        if !self.answers.note(answer) {
+            return Ok(false);
         }
-        Ok(goes_on)
+        let now = Instant::now();
+        if !self.answers.go_on(now) {
+            return Ok(false);
+        }
+        self.count_resources()?;
+        self.begin_call(Call::Receive, now);
+        Ok(true)
     }
 
     fn begin_call(&mut self, call: Call, now: Instant) {

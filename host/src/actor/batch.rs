@@ -17,7 +17,9 @@ impl Actor {
     pub(super) fn gather(&mut self, message: &Message, incoming: &Incoming) -> bool {
         self.batch.clear();
         let (Some(port), Some(instance)) = (&self.port, &self.instance) else { return false };
-        let Some(size) = batch_size(message, incoming).filter(|_| self.recovery.kills == 0) else { return false };
+        let Some(size) = batch_size(message, incoming).filter(|_| self.recovery.kills == 0) else {
+            return false;
+        };
         let (most, room) = instance.batch(&self.blueprint.recycle);
         let mut room = room.min(BYTES_MAX - size);
         // The port is asked once more before this actor waits for it.

@@ -85,10 +85,7 @@ impl Instance {
     /// failure, which is that of the next one.
     ///
     /// The next call is given more when all were handled in time; else about as many as were handled.
-    pub(super) fn receive_all(
-        &mut self,
-        deliveries: &[(Message, Incoming)],
-    ) -> (usize, Result<(), Failure>) {
+    pub(super) fn receive_all(&mut self, deliveries: &[(Message, Incoming)]) -> (usize, Result<(), Failure>) {
         let called = self.sandbox.receive_encoded(deliveries.iter().map(|(message, incoming)| Delivery {
             message,
             source: incoming.source.as_deref(),

@@ -1,7 +1,6 @@
 //! `encoded-deliveries` and `encoded-broker`: what `encoded-handler` was given is answered, and encoded messages are
 //! published. Written by hand, for these are called with every message: the guest's bytes are read where they are.
 
-use bytes::Bytes;
 use sandgate_wire::Message;
 use wasmtime::component::{ComponentType, Linker, Lower, WasmList};
 use wasmtime::{Result, StoreContextMut};
@@ -10,6 +9,7 @@ use super::broker::publish_error;
 use crate::bindings::sandgate::gateway::broker::PublishError;
 use crate::bindings::{ENCODED_BROKER, ENCODED_DELIVERIES};
 use crate::limits::Exceeded;
+use crate::outlet::Malformed;
 use crate::sandbox::Guest;
 
 type Published = std::result::Result<(), PublishFailure>;
@@ -53,9 +53,10 @@ fn publish_encoded(
         // What is no message is refused when it is decoded, with its reason.
         let size = Message::split_first(rest).unwrap_or(rest).len();
         store.data_mut().ledger.begin_copy(size as u64)?;
-        let frame = Bytes::copy_from_slice(&messages.as_le_slice(&store)[begin..begin + size]);
+        let frame = &messages.as_le_slice(&store)[begin..begin + size];
+        let message = Message::decode_copy(frame).map_err(|error| Malformed::new(&error, frame));
         let guest = store.data_mut();
-        let result = guest.outlet.publish_encoded(frame);
+        let result = guest.outlet.publish_encoded(size as u64, message);
         guest.ledger.end_copy(size as u64);
         if let Err(failure) = result {
             return Ok((Err(PublishFailure { published, error: publish_error(failure)? }),));

@@ -116,9 +116,7 @@ fn measure(arguments: &Arguments) -> Result<()> {
     if wanted("broker") {
         broker::measure(&mut report, rounds, scale).context("broker")?;
     }
-    if wanted("call") {
-        call::measure(&mut report, rounds, scale).context("call")?;
-    }
+    call::measure(&mut report, wanted, rounds, scale).context("call")?;
     for way in [Way::Pair, Way::Link] {
         for size in SIZES {
             let name = format!("{} {size}", way.name());
