@@ -11,6 +11,8 @@ use crate::contract;
 
 /// The export that makes a module one with timers.
 const ON_TIMER: &str = "sandgate:gateway/timer-handler@0.1.0#on-timer";
+/// The export that makes it one that takes encoded messages.
+const RECEIVE_ENCODED: &str = "sandgate:gateway/encoded-handler@0.1.0#receive-encoded";
 /// The export that every module has.
 const CREATE: &str = "sandgate:gateway/module@0.1.0#create";
 /// What a command has and a module must not: its end is the end of the program.
@@ -49,12 +51,13 @@ struct Traits {
     described: bool,
     is_module: bool,
     has_timers: bool,
+    takes_encoded: bool,
     is_command: bool,
 }
 
 /// Makes a component of a core module.
 ///
-/// The world is the plain one, or the one with timers where the module exports `on-timer`; a module that carries a
+/// The world is the one that has the optional interfaces which the module exports; a module that carries a
 /// description of its own keeps it. WASI's first preview is translated by the adapter that belongs to Wasmtime.
 pub fn componentize(core: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     let traits = Traits::of(core)?;
@@ -66,7 +69,12 @@ pub fn componentize(core: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     }
     let mut described = core.to_vec();
     if !traits.described {
-        let name = if traits.has_timers { contract::TIMERS } else { contract::PLAIN };
+        let name = match (traits.has_timers, traits.takes_encoded) {
+            (false, false) => contract::PLAIN,
+            (true, false) => contract::TIMERS,
+            (false, true) => contract::ENCODED,
+            (true, true) => contract::ENCODED_TIMERS,
+        };
         let (resolve, world) = contract::world(name).map_err(ComponentizeError::Contract)?;
         embed_component_metadata(&mut described, &resolve, world, StringEncoding::UTF8)
             .map_err(|error| ComponentizeError::Contract(format!("{error:#}")))?;
@@ -122,6 +130,7 @@ impl Traits {
                     for export in exports {
                         match export.map_err(not_wasm)?.name {
                             ON_TIMER => traits.has_timers = true,
+                            RECEIVE_ENCODED => traits.takes_encoded = true,
                             CREATE => traits.is_module = true,
                             COMMAND => traits.is_command = true,
                             _ => {}

@@ -11,6 +11,11 @@ pub const PLAIN: &str = "gateway-module";
 /// A module with timers.
 pub const TIMERS: &str = "gateway-module-timers";
 
+/// A module that takes and sends encoded messages.
+pub const ENCODED: &str = "gateway-module-encoded";
+/// The same with timers.
+pub const ENCODED_TIMERS: &str = "gateway-module-encoded-timers";
+
 /// One of the contract's worlds. The error says what is wrong with the package, which a test would have found.
 pub fn world(name: &str) -> Result<(Resolve, WorldId), String> {
     let mut resolve = Resolve::default();
@@ -21,14 +26,16 @@ pub fn world(name: &str) -> Result<(Resolve, WorldId), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PLAIN, TIMERS, world};
+    use super::{ENCODED, ENCODED_TIMERS, PLAIN, TIMERS, world};
 
     #[test]
-    fn both_worlds_are_there_and_one_exports_more() {
+    fn the_worlds_are_there_and_those_with_more_export_more() {
         let exports = |name| {
             let (resolve, world) = world(name).unwrap();
             resolve.worlds[world].exports.len()
         };
         assert_eq!(exports(PLAIN) + 1, exports(TIMERS));
+        assert_eq!(exports(PLAIN) + 1, exports(ENCODED));
+        assert_eq!(exports(PLAIN) + 2, exports(ENCODED_TIMERS));
     }
 }

@@ -19,6 +19,10 @@ wasmtime::component::bindgen!({
 
 /// The optional interface for modules with timers.
 pub(crate) const TIMER_HANDLER: &str = "sandgate:gateway/timer-handler@0.1.0";
+/// The optional interface for messages in their encoded form, and what comes with it.
+pub(crate) const ENCODED_HANDLER: &str = "sandgate:gateway/encoded-handler@0.1.0";
+pub(crate) const ENCODED_DELIVERIES: &str = "sandgate:gateway/encoded-deliveries@0.1.0";
+pub(crate) const ENCODED_BROKER: &str = "sandgate:gateway/encoded-broker@0.1.0";
 /// The interface that every module exports.
 pub(crate) const MODULE: &str = "sandgate:gateway/module@0.1.0";
 /// The functions of [`MODULE`].

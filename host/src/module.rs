@@ -10,7 +10,9 @@ use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, Linker};
 
-use crate::bindings::{GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
+use crate::bindings::{
+    ENCODED_HANDLER, GatewayModulePre, MODULE, MODULE_FUNCTIONS, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS,
+};
 use crate::compile::CompileError;
 use crate::engine::{Compiled, Engine, Settings};
 use crate::imports;
@@ -43,6 +45,8 @@ pub(crate) struct Linked {
     pub(crate) on_timer: Option<ComponentExportIndex>,
     /// Why no place in the pool can hold an instance.
     beyond_pool: Option<String>,
+    /// Present when it exports `encoded-handler`.
+    pub(crate) receive_encoded: Option<ComponentExportIndex>,
     /// Where in its source it has failed.
     pub(crate) places: Places,
 }
@@ -245,10 +249,13 @@ impl Linked {
             path: path.to_owned(),
             reason: format!("{error:#}"),
         })?;
-        let on_timer = component
-            .get_export_index(None, TIMER_HANDLER)
-            .and_then(|interface| component.get_export_index(Some(&interface), "on-timer"));
-        Ok(Self { instances, on_timer, beyond_pool, places: Places::default() })
+        let optional = |interface, function| {
+            let interface = component.get_export_index(None, interface)?;
+            component.get_export_index(Some(&interface), function)
+        };
+        let on_timer = optional(TIMER_HANDLER, "on-timer");
+        let receive_encoded = optional(ENCODED_HANDLER, "receive-encoded");
+        Ok(Self { instances, on_timer, receive_encoded, beyond_pool, places: Places::default() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way out of a module: checks, order, back-pressure.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sandgate_wire::channel::SendError;
 use sandgate_wire::link::Lane;
-use sandgate_wire::{EncodeError, Message};
+use sandgate_wire::{DecodeError, EncodeError, Message};
 
 use crate::budget::Budget;
 use crate::fault::Condemned;
@@ -21,6 +22,8 @@ use sandgate_attach::Port;
 const PEER_CHECK: Duration = Duration::from_millis(20);
 /// The size of a message's frame without its properties' texts, their NULs and its content.
 const EMPTY_FRAME: usize = 14;
+/// What of it stands before the properties.
+const HEADER: usize = 10;
 
 /// Where a module's messages go.
 pub(crate) struct Outlet {
@@ -51,6 +54,24 @@ pub(crate) enum PublishFailure {
     Exceeded(Exceeded),
     /// The call ends here, to free its thread.
     Condemned,
+}
+
+/// Why a guest's bytes are no message.
+#[derive(Debug)]
+pub(crate) enum Malformed {
+    TooLarge,
+    Invalid(String),
+}
+
+impl Malformed {
+    /// In the words of [`Message::new`] where it has some, which also name the key.
+    pub(crate) fn new(error: &DecodeError, frame: &[u8]) -> Self {
+        match error {
+            DecodeError::TooLarge { .. } => Self::TooLarge,
+            DecodeError::DuplicateKey => Self::Invalid(name_repeated_key(frame)),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
 }
 
 impl Outlet {
@@ -108,9 +129,8 @@ impl Outlet {
         self.properties_max = limits.max_properties;
     }
 
-    /// A call begins that may take so long.
-    pub(crate) fn begin_call(&mut self, limit: Duration) {
-        let now = Instant::now();
+    /// A call begins now that may take so long.
+    pub(crate) fn begin_call(&mut self, now: Instant, limit: Duration) {
         self.begun = now;
         self.deadline = now + limit;
         self.patience = now + limit / 4 * 3;
@@ -124,27 +144,67 @@ impl Outlet {
         content: &[u8],
     ) -> Result<(), PublishFailure> {
         let result = self.try_publish(properties, content);
-        match &result {
+        self.count(&result);
+        result
+    }
+
+    /// Hands an encoded message of so many bytes to the channel likewise.
+    pub(crate) fn publish_encoded(
+        &mut self,
+        size: u64,
+        message: Result<Message, Malformed>,
+    ) -> Result<(), PublishFailure> {
+        let result = self.try_publish_encoded(size, message);
+        self.count(&result);
+        result
+    }
+
+    fn count(&self, result: &Result<(), PublishFailure>) {
+        match result {
             Ok(()) => self.flow.published.add(),
             Err(PublishFailure::Disconnected | PublishFailure::Congested) => self.flow.dropped.add(),
             Err(_) => self.flow.refused.add(),
         }
-        result
     }
 
     fn try_publish(&mut self, properties: &[(String, String)], content: &[u8]) -> Result<(), PublishFailure> {
         let spent = self.budget.spend(frame_size(properties, content));
         spent.map_err(PublishFailure::Exceeded)?;
         let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
-        let (count, most) = (properties.len(), self.properties_max);
-        if count as u64 > most {
-            return Err(PublishFailure::Invalid(format!("{count} properties are more than {most}")));
-        }
+        self.check_count(properties.len())?;
         let message = Message::new(properties, content).map_err(|error| match error {
             EncodeError::TooLarge { .. } => PublishFailure::TooLarge(self.size_max),
             other => PublishFailure::Invalid(other.to_string()),
         })?;
-        let mut frame = message.frame().clone();
+        self.send(port, message)
+    }
+
+    fn try_publish_encoded(
+        &mut self,
+        size: u64,
+        message: Result<Message, Malformed>,
+    ) -> Result<(), PublishFailure> {
+        let spent = self.budget.spend(size);
+        spent.map_err(PublishFailure::Exceeded)?;
+        let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
+        let message = message.map_err(|malformed| match malformed {
+            Malformed::TooLarge => PublishFailure::TooLarge(self.size_max),
+            Malformed::Invalid(reason) => PublishFailure::Invalid(reason),
+        })?;
+        self.check_count(message.properties().len())?;
+        self.send(port, message)
+    }
+
+    fn check_count(&self, properties: usize) -> Result<(), PublishFailure> {
+        let most = self.properties_max;
+        if properties as u64 > most {
+            return Err(PublishFailure::Invalid(format!("{properties} properties are more than {most}")));
+        }
+        Ok(())
+    }
+
+    fn send(&self, port: &Port, message: Message) -> Result<(), PublishFailure> {
+        let mut frame = message.into_frame();
         if frame.len() as u64 > self.size_max {
             return Err(PublishFailure::TooLarge(self.size_max));
         }
@@ -192,6 +252,14 @@ fn frame_size(properties: &[(String, String)], content: &[u8]) -> u64 {
     (EMPTY_FRAME + texts + content.len()) as u64
 }
 
+/// The reason that names the key, as [`Message::new`] would. Only for frames that were refused for it.
+fn name_repeated_key(frame: &[u8]) -> String {
+    let mut seen = HashSet::new();
+    let texts = frame.get(HEADER..).unwrap_or_default().split(|byte| *byte == 0);
+    let repeated = texts.step_by(2).find(|key| !seen.insert(*key)).unwrap_or_default();
+    EncodeError::DuplicateKey(String::from_utf8_lossy(repeated).into_owned()).to_string()
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -211,7 +279,7 @@ mod tests {
         let (host, _gateway) = MemoryChannel::pair(1);
         let mut outlet = Outlet::new(Arc::default());
         outlet.open(Port::pair(Arc::new(host)));
-        outlet.begin_call(Duration::from_secs(2));
+        outlet.begin_call(Instant::now(), Duration::from_secs(2));
         assert!(outlet.publish(&[], b"fills the queue").is_ok());
         assert!(matches!(outlet.publish(&[], b"finds it full"), Err(PublishFailure::Congested)));
         assert!(outlet.deadline > Instant::now(), "the guest has time left");
@@ -230,12 +298,46 @@ mod tests {
         }
     }
 
+    fn publish_encoded(outlet: &mut Outlet, frame: &[u8]) -> Result<(), PublishFailure> {
+        let message = Message::decode_copy(frame).map_err(|error| Malformed::new(&error, frame));
+        outlet.publish_encoded(frame.len() as u64, message)
+    }
+
+    #[test]
+    fn an_encoded_message_is_refused_in_the_same_words() {
+        let (host, _gateway) = MemoryChannel::pair(16);
+        let mut outlet = Outlet::new(Arc::default());
+        outlet.open(Port::pair(Arc::new(host)));
+        let limits = Limits { max_properties: 2, max_message_size: 100, ..Limits::default() };
+        outlet.set_limits(&limits);
+        outlet.begin_call(Instant::now(), Duration::from_secs(2));
+        // Of equal length, so that the encoded bytes can be made of another message.
+        let texts = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), "1".to_owned())).collect();
+        let cases: [(Vec<(String, String)>, Vec<(String, String)>, usize); 3] = [
+            (texts(&["key", "key"]), texts(&["key", "kex"]), 0),
+            (texts(&["a", "b", "c"]), texts(&["a", "b", "c"]), 0),
+            (texts(&["a"]), texts(&["a"]), 100),
+        ];
+        for (properties, stand_in, content) in cases {
+            let content = vec![0; content];
+            let encoded = Message::new(&stand_in, &content).unwrap().into_frame();
+            let encoded: Vec<u8> =
+                encoded.iter().map(|byte| if *byte == b'x' { b'y' } else { *byte }).collect();
+            let by_parts = outlet.publish(&properties, &content).unwrap_err();
+            let by_frame = publish_encoded(&mut outlet, &encoded).unwrap_err();
+            assert_eq!(format!("{by_frame:?}"), format!("{by_parts:?}"));
+        }
+        let refused = publish_encoded(&mut outlet, b"no message");
+        assert!(matches!(refused, Err(PublishFailure::Invalid(_))));
+        assert_eq!((outlet.flow.published.get(), outlet.flow.refused.get()), (0, 7));
+    }
+
     #[test]
     fn a_publish_to_a_gateway_that_has_gone_does_not_wait() {
         let (host, gateway) = MemoryChannel::pair(1);
         let mut outlet = Outlet::new(Arc::default());
         outlet.open(Port::pair(Arc::new(host)));
-        outlet.begin_call(Duration::from_secs(3600));
+        outlet.begin_call(Instant::now(), Duration::from_secs(3600));
         drop(gateway);
         assert!(matches!(outlet.publish(&[], b""), Err(PublishFailure::Disconnected)));
     }

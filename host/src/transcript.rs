@@ -1,6 +1,7 @@
 //! What a guest says: lines in the log, of which there is only so much room, and the last of its standard
 //! output and error kept.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Transcript {
     state: Arc<Mutex<State>>,
+    /// Lines of the call that is going on. Beside the lock, for it begins anew with every call.
+    in_call: Arc<AtomicU64>,
 }
 
 struct State {
@@ -37,7 +40,7 @@ struct State {
 struct Room {
     lines_per_call: u64,
     lines_per_second: u64,
-    in_call: u64,
+    in_call: Arc<AtomicU64>,
     in_second: u64,
     second: Instant,
     /// Dropped since it was last said, and ever.
@@ -47,17 +50,18 @@ struct Room {
 
 impl Transcript {
     pub(crate) fn new(label: Arc<str>, limits: &Limits) -> Self {
+        let in_call = Arc::new(AtomicU64::new(0));
         let room = Room {
             lines_per_call: limits.max_log_lines_per_call,
             lines_per_second: limits.max_log_rate,
-            in_call: 0,
+            in_call: in_call.clone(),
             in_second: 0,
             second: Instant::now(),
             untold: 0,
             dropped: 0,
         };
         let state = State { label, line: Vec::new(), tail: Vec::new(), room };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), in_call }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -67,7 +71,7 @@ impl Transcript {
 
     /// Another call begins.
     pub(crate) fn begin_call(&self) {
-        self.lock().room.in_call = 0;
+        self.in_call.store(0, Ordering::Relaxed);
     }
 
     /// Lines that found no room.
@@ -129,9 +133,9 @@ impl State {
     /// Whether there is room for one more line.
     fn admit(&mut self) -> Result<bool, Exceeded> {
         let room = &mut self.room;
-        room.in_call += 1;
-        if room.in_call > room.lines_per_call {
-            return Err(Exceeded::new("max-log-lines-per-call", room.lines_per_call, room.in_call));
+        let in_call = room.in_call.fetch_add(1, Ordering::Relaxed) + 1;
+        if in_call > room.lines_per_call {
+            return Err(Exceeded::new("max-log-lines-per-call", room.lines_per_call, in_call));
         }
         if room.second.elapsed() >= SECOND {
             room.second = Instant::now();

@@ -12,7 +12,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::limits::{MESSAGE_MAX, PROPERTIES_MAX};
 use crate::reader::{Reader, check_total};
@@ -57,24 +57,27 @@ impl Message {
         if let Some((key, _)) = properties.iter().find(|(key, _)| !keys.insert(key.as_ref())) {
             return Err(EncodeError::DuplicateKey(key.as_ref().to_owned()));
         }
-        let mut frame = BytesMut::with_capacity(total);
-        frame.put_u16(MAGIC);
-        // Every part is at most MESSAGE_MAX, which fits 32 bits.
-        frame.put_u32(total as u32);
-        frame.put_u32(properties.len() as u32);
+        let mut frame = Vec::with_capacity(total);
+        let put = |frame: &mut Vec<u8>, number: usize| {
+            // Every part is at most MESSAGE_MAX, which fits 32 bits.
+            frame.extend_from_slice(&(number as u32).to_be_bytes());
+        };
+        frame.extend_from_slice(&MAGIC.to_be_bytes());
+        put(&mut frame, total);
+        put(&mut frame, properties.len());
         for (key, value) in properties {
             for (text, what) in [(key.as_ref(), "property key"), (value.as_ref(), "property value")] {
                 if text.as_bytes().contains(&0) {
                     return Err(EncodeError::Nul(what));
                 }
-                frame.put_slice(text.as_bytes());
-                frame.put_u8(0);
+                frame.extend_from_slice(text.as_bytes());
+                frame.push(0);
             }
         }
-        frame.put_u32(content.len() as u32);
+        put(&mut frame, content.len());
         let start = frame.len() as u32;
-        frame.put_slice(content);
-        Ok(Self { frame: frame.freeze(), count: properties.len() as u32, content: start })
+        frame.extend_from_slice(content);
+        Ok(Self { frame: frame.into(), count: properties.len() as u32, content: start })
     }
 
     /// Checks a frame and takes it as a message without copying it.
@@ -83,42 +86,57 @@ impl Message {
     /// Any departure from the layout, keys or values that are not UTF-8, a key that appears twice,
     /// more than [`PROPERTIES_MAX`] properties or [`MESSAGE_MAX`] bytes.
     pub fn decode(frame: Bytes) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(&frame);
+        let (count, content) = check(&frame)?;
+        Ok(Self { frame, count, content })
+    }
+
+    /// Checks a frame that belongs to somebody else, and takes a copy of it as a message.
+    ///
+    /// # Errors
+    /// As [`Message::decode`]; then nothing is copied.
+    pub fn decode_copy(frame: &[u8]) -> Result<Self, DecodeError> {
+        let (count, content) = check(frame)?;
+        Ok(Self { frame: Bytes::copy_from_slice(frame), count, content })
+    }
+
+    /// The first of several messages that stand one behind the other: its bytes, by the size that it claims. The rest of
+    /// it is not looked at.
+    ///
+    /// # Errors
+    /// The bytes do not begin as a message does, or end before it, or it claims more than [`MESSAGE_MAX`] bytes.
+    pub fn split_first(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+        let mut reader = Reader::new(bytes);
         let magic = reader.u16("magic")?;
         if magic != MAGIC {
             return Err(DecodeError::Magic(magic));
         }
-        let total = reader.u32("total size")?;
-        check_total(total, frame.len(), MESSAGE_MAX)?;
-        let count = reader.u32("property count")?;
-        // The shortest property is two NULs.
-        if count as usize > reader.remaining() / 2 {
-            return Err(DecodeError::PropertyCount(count));
+        let claimed = reader.u32("total size")?;
+        let actual = claimed as usize;
+        if actual > MESSAGE_MAX {
+            return Err(DecodeError::TooLarge { actual, limit: MESSAGE_MAX });
         }
-        if count as usize > PROPERTIES_MAX {
-            return Err(DecodeError::TooManyProperties(count));
+        if actual < HEADER_SIZE {
+            return Err(DecodeError::Total { claimed, actual: bytes.len() });
         }
-        let mut keys = Keys::new(count as usize);
-        for _ in 0..count {
-            if !keys.insert(reader.text("property key")?) {
-                return Err(DecodeError::DuplicateKey);
-            }
-            reader.text("property value")?;
-        }
-        let size = reader.u32("content size")? as usize;
-        let content = reader.position() as u32;
-        reader.take(size, "content")?;
-        reader.finish()?;
-        Ok(Self { frame, count, content })
+        bytes.get(..actual).ok_or(DecodeError::Truncated("message"))
     }
 
     /// The encoded message.
+    #[inline]
     #[must_use]
     pub fn frame(&self) -> &Bytes {
         &self.frame
     }
 
+    /// The encoded message alone.
+    #[inline]
+    #[must_use]
+    pub fn into_frame(self) -> Bytes {
+        self.frame
+    }
+
     /// The properties, in the order in which they were encoded. Keys are unique.
+    #[inline]
     #[must_use]
     pub fn properties(&self) -> Properties<'_> {
         Properties { reader: Reader::new(&self.frame[HEADER_SIZE..]), left: self.count }
@@ -131,10 +149,42 @@ impl Message {
     }
 
     /// The content.
+    #[inline]
     #[must_use]
     pub fn content(&self) -> &[u8] {
         &self.frame[self.content as usize..]
     }
+}
+
+/// The number of properties of a frame, and where its content starts. Everything is checked here.
+fn check(frame: &[u8]) -> Result<(u32, u32), DecodeError> {
+    let mut reader = Reader::new(frame);
+    let magic = reader.u16("magic")?;
+    if magic != MAGIC {
+        return Err(DecodeError::Magic(magic));
+    }
+    let total = reader.u32("total size")?;
+    check_total(total, frame.len(), MESSAGE_MAX)?;
+    let count = reader.u32("property count")?;
+    // The shortest property is two NULs.
+    if count as usize > reader.remaining() / 2 {
+        return Err(DecodeError::PropertyCount(count));
+    }
+    if count as usize > PROPERTIES_MAX {
+        return Err(DecodeError::TooManyProperties(count));
+    }
+    let mut keys = Keys::new(count as usize);
+    for _ in 0..count {
+        if !keys.insert(reader.text("property key")?) {
+            return Err(DecodeError::DuplicateKey);
+        }
+        reader.text("property value")?;
+    }
+    let size = reader.u32("content size")? as usize;
+    let content = reader.position() as u32;
+    reader.take(size, "content")?;
+    reader.finish()?;
+    Ok((count, content))
 }
 
 impl fmt::Debug for Message {
@@ -174,19 +224,20 @@ impl ExactSizeIterator for Properties<'_> {}
 struct Keys<'a> {
     few: [&'a str; FEW_KEYS],
     count: usize,
-    many: HashSet<&'a str>,
+    /// Present when more are expected than there is room for.
+    many: Option<HashSet<&'a str>>,
 }
 
 impl<'a> Keys<'a> {
     fn new(expected: usize) -> Self {
-        let many = if expected > FEW_KEYS { HashSet::with_capacity(expected) } else { HashSet::new() };
+        let many = (expected > FEW_KEYS).then(|| HashSet::with_capacity(expected));
         Self { few: [""; FEW_KEYS], count: 0, many }
     }
 
     /// False: it is there already.
     fn insert(&mut self, key: &'a str) -> bool {
-        if self.many.capacity() > 0 {
-            return self.many.insert(key);
+        if let Some(many) = &mut self.many {
+            return many.insert(key);
         }
         let is_new = !self.few[..self.count].contains(&key);
         // There are no more than were expected.

@@ -261,3 +261,28 @@ fn nul_cannot_be_encoded() {
     assert_eq!(create("a\0", "b"), Err(EncodeError::Nul("message channel address")));
     assert_eq!(create("a", "b\0"), Err(EncodeError::Nul("argument text")));
 }
+
+#[test]
+fn the_first_of_several_messages_ends_where_it_says_and_within_what_there_is() {
+    let two = [HELLO, HELLO].concat();
+    assert_eq!(Message::split_first(&two).unwrap(), HELLO);
+    assert_eq!(Message::split_first(HELLO).unwrap(), HELLO);
+    let size = HELLO.len() as u32;
+    for (claimed, refusal) in [
+        (0, DecodeError::Total { claimed: 0, actual: two.len() }),
+        (9, DecodeError::Total { claimed: 9, actual: two.len() }),
+        (2 * size + 1, DecodeError::Truncated("message")),
+        (MESSAGE_MAX as u32, DecodeError::Truncated("message")),
+        (MESSAGE_MAX as u32 + 1, DecodeError::TooLarge { actual: MESSAGE_MAX + 1, limit: MESSAGE_MAX }),
+        (u32::MAX, DecodeError::TooLarge { actual: u32::MAX as usize, limit: MESSAGE_MAX }),
+    ] {
+        assert_eq!(Message::split_first(&with(&two, 2, claimed)), Err(refusal));
+    }
+    for length in 0..6 {
+        assert!(matches!(Message::split_first(&HELLO[..length]), Err(DecodeError::Truncated(_))));
+    }
+    assert_eq!(Message::split_first(CREATE), Err(DecodeError::Magic(0xa16c)));
+    // What it leaves to the decoder: a size that takes in the next one.
+    let both = with(&two, 2, 2 * size);
+    assert_eq!(message(Message::split_first(&both).unwrap()), Err(DecodeError::Trailing(HELLO.len())));
+}

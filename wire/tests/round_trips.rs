@@ -88,6 +88,29 @@ proptest! {
     }
 
     #[test]
+    fn messages_behind_each_other_are_told_apart(
+        messages in prop::collection::vec((properties(), prop::collection::vec(any::<u8>(), 0..64)), 0..5),
+        rest in prop::collection::vec(any::<u8>(), 0..24),
+    ) {
+        let frames: Vec<_> = messages
+            .iter()
+            .map(|(properties, content)| Message::new(properties, content).unwrap().into_frame())
+            .collect();
+        let bytes = [frames.concat(), rest.clone()].concat();
+        let mut left = &bytes[..];
+        for frame in &frames {
+            let first = Message::split_first(left).unwrap();
+            prop_assert_eq!(first, frame);
+            prop_assert_eq!(Message::decode_copy(first), Message::decode(frame.clone()));
+            left = &left[first.len()..];
+        }
+        prop_assert_eq!(left, rest);
+        if let Ok(first) = Message::split_first(left) {
+            prop_assert!(left.starts_with(first) && first.len() >= 10);
+        }
+    }
+
+    #[test]
     fn control_messages(control in control()) {
         let bytes = control.encode().unwrap();
         prop_assert_eq!(Control::decode(&bytes).unwrap(), control);

@@ -9,9 +9,11 @@ use crate::contract;
 const WORLD: &str = "sandgate_bindings";
 
 /// What authors see, as it stands in the repository.
-const SDK: [(&str, &str); 5] = [
+const SDK: [(&str, &str); 7] = [
     ("sandgate.h", include_str!("../../../guest-modules/c/sdk/sandgate.h")),
     ("sandgate.c", include_str!("../../../guest-modules/c/sdk/sandgate.c")),
+    ("sandgate_message.h", include_str!("../../../guest-modules/c/sdk/sandgate_message.h")),
+    ("sandgate_message.c", include_str!("../../../guest-modules/c/sdk/sandgate_message.c")),
     ("sandgate_configuration.c", include_str!("../../../guest-modules/c/sdk/sandgate_configuration.c")),
     ("sandgate_json.h", include_str!("../../../guest-modules/c/sdk/sandgate_json.h")),
     ("sandgate_json.c", include_str!("../../../guest-modules/c/sdk/sandgate_json.c")),
@@ -20,7 +22,7 @@ const SDK: [(&str, &str); 5] = [
 /// The bindings and the SDK.
 ///
 /// The plain world is enough: `on-timer` takes a number, and the SDK's header declares it as the export that it is where
-/// a module defines it. The world's description is put in when the component is made.
+/// a module defines it; what has to do with encoded messages takes bytes, and the SDK calls it as it is. The world's description is put in when the component is made.
 pub fn sources() -> Result<Sources, BindingsError> {
     let (mut resolve, world) = contract::world(contract::PLAIN).map_err(BindingsError::Generate)?;
     let options = wit_bindgen_c::Opts {

@@ -11,26 +11,16 @@
 #include <string.h>
 
 #include "sandgate_bindings.h"
+#include "sandgate_message.h"
 
 typedef sandgate_bindings_string_t string;
-typedef sandgate_bindings_tuple2_string_string_t property;
-
-struct sandgate_message {
-    sandgate_gateway_types_message_t raw;
-};
-
-static void *allocate(void *old, size_t size) {
-    void *const new = realloc(old, size);
-    if (new == NULL) sandgate_panic("out of memory for %zu bytes", size);
-    return new;
-}
 
 /* What the host puts texts and contents into. Each gets a NUL behind it, so that none is copied to have one. Of none at
  * all nothing is asked: its pointer is not one. */
 __attribute__((__export_name__("cabi_realloc"))) void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size) {
     (void)old_size;
     if (size == 0) return (void *)align;
-    char *const new = allocate(old, size + 1);
+    char *const new = sandgate_allocate(old, size + 1);
     new[size] = 0;
     return new;
 }
@@ -47,99 +37,7 @@ static string copy(const char *text) {
     return s;
 }
 
-/* ---- Messages ---- */
-
-sandgate_message *sandgate_message_new(void) {
-    sandgate_message *const message = allocate(NULL, sizeof *message);
-    memset(message, 0, sizeof *message);
-    return message;
-}
-
-void sandgate_message_free(sandgate_message *message) {
-    if (message == NULL) return;
-    sandgate_gateway_types_message_free(&message->raw);
-    free(message);
-}
-
-static property *find(const sandgate_message *message, const char *key) {
-    const size_t size = strlen(key);
-    for (size_t i = 0; i < message->raw.properties.len; i++) {
-        property *const p = &message->raw.properties.ptr[i];
-        if (p->f0.len == size && memcmp(text(p->f0), key, size) == 0) return p;
-    }
-    return NULL;
-}
-
-const char *sandgate_property(const sandgate_message *message, const char *key) {
-    const property *const found = find(message, key);
-    return found == NULL ? NULL : text(found->f1);
-}
-
-void sandgate_set_property(sandgate_message *message, const char *key, const char *value) {
-    property *const found = find(message, key);
-    const string new = copy(value);
-    if (found != NULL) {
-        sandgate_bindings_string_free(&found->f1);
-        found->f1 = new;
-        return;
-    }
-    sandgate_bindings_list_tuple2_string_string_t *const all = &message->raw.properties;
-    all->ptr = allocate(all->len == 0 ? NULL : all->ptr, (all->len + 1) * sizeof *all->ptr);
-    all->ptr[all->len++] = (property){.f0 = copy(key), .f1 = new};
-}
-
-size_t sandgate_properties(const sandgate_message *message) { return message->raw.properties.len; }
-
-const char *sandgate_key(const sandgate_message *message, size_t number) {
-    return text(message->raw.properties.ptr[number].f0);
-}
-
-const char *sandgate_value(const sandgate_message *message, size_t number) {
-    return text(message->raw.properties.ptr[number].f1);
-}
-
-const char *sandgate_content(const sandgate_message *message, size_t *size) {
-    *size = message->raw.content.len;
-    return *size == 0 ? "" : (const char *)message->raw.content.ptr;
-}
-
-void sandgate_set_content(sandgate_message *message, const void *content, size_t size) {
-    uint8_t *const new = cabi_realloc(NULL, 0, 1, size);
-    if (size != 0) memcpy(new, content, size);
-    sandgate_bindings_list_u8_free(&message->raw.content);
-    message->raw.content = (sandgate_bindings_list_u8_t){.ptr = new, .len = size};
-}
-
 /* ---- What a module calls ---- */
-
-const char *sandgate_publish(const sandgate_message *message) {
-    /* The binding only reads what it is given. */
-    sandgate_gateway_types_message_t raw = message->raw;
-    sandgate_gateway_broker_publish_error_t error;
-    if (sandgate_gateway_broker_publish(&raw, &error)) return NULL;
-    const char *reason;
-    switch (error.tag) {
-        case SANDGATE_GATEWAY_BROKER_PUBLISH_ERROR_INVALID:
-            reason = sandgate_reason("the message was not published: %s", text(error.val.invalid));
-            break;
-        case SANDGATE_GATEWAY_BROKER_PUBLISH_ERROR_TOO_LARGE:
-            reason = sandgate_reason("the message was not published: it is larger than the limit of %llu bytes",
-                                     (unsigned long long)error.val.too_large);
-            break;
-        case SANDGATE_GATEWAY_BROKER_PUBLISH_ERROR_NOT_STARTED:
-            reason = sandgate_reason("the message was not published: that is possible from module_start on, not in "
-                                     "module_create");
-            break;
-        case SANDGATE_GATEWAY_BROKER_PUBLISH_ERROR_DISCONNECTED:
-            reason = sandgate_reason("the message was not published: no gateway is connected");
-            break;
-        default:
-            reason = sandgate_reason("the message was not published: the gateway did not take messages in time");
-            break;
-    }
-    sandgate_gateway_broker_publish_error_free(&error);
-    return reason;
-}
 
 /* Formats into memory of its own. */
 static char *formatted(const char *format, va_list arguments) {
@@ -215,18 +113,44 @@ bool exports_sandgate_gateway_module_create(string *configuration, exports_sandg
 
 void exports_sandgate_gateway_module_start(void) { module_start(); }
 
+/* What is over 64 KiB comes by its parts. */
 bool exports_sandgate_gateway_module_receive(exports_sandgate_gateway_module_message_t *message,
                                              exports_sandgate_gateway_module_delivery_t *delivery, string *error) {
-    sandgate_message own = {.raw = *message};
+    sandgate_message *const own = sandgate_message_of(message);
+    if (message->content.len != 0) sandgate_take_content(own, message->content.ptr, message->content.len);
+    message->content.len = 0;
+    sandgate_gateway_types_message_free(message);
     const sandgate_delivery told = {
         .source = delivery->source.is_some ? text(delivery->source.val) : NULL,
         .attempt = delivery->attempt,
     };
-    const char *const reason = module_receive(&own, &told);
+    const char *const reason = module_receive(own, &told);
     if (reason != NULL) *error = copy(reason);
-    sandgate_gateway_types_message_free(&own.raw);
+    sandgate_message_free(own);
     exports_sandgate_gateway_module_delivery_free(delivery);
     return reason == NULL;
+}
+
+__attribute__((__import_module__("sandgate:gateway/encoded-deliveries@0.1.0"), __import_name__("done"))) int32_t
+sandgate_done(int32_t refused, const char *reason, size_t size);
+
+/* The rest comes as it travels, one message behind the other, and is shown where it is. */
+__attribute__((__export_name__("sandgate:gateway/encoded-handler@0.1.0#receive-encoded"))) void sandgate_receive_encoded(
+    uint8_t *deliveries, size_t size) {
+    uint8_t *at = deliveries;
+    bool goes_on = true;
+    while (goes_on && at < deliveries + size) {
+        const uint32_t attempt = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        const char *const source = (const char *)at + sizeof attempt;
+        const sandgate_delivery told = {.source = *source == 0 ? NULL : source, .attempt = attempt};
+        sandgate_message message = {.frame = (uint8_t *)source + strlen(source) + 1};
+        /* Behind the message is a NUL. */
+        at = message.frame + sandgate_frame_size(message.frame) + 1;
+        const char *const reason = module_receive(&message, &told);
+        sandgate_message_clear(&message);
+        goes_on = sandgate_done(reason != NULL, reason, reason == NULL ? 0 : strlen(reason)) != 0;
+    }
+    free(deliveries);
 }
 
 void exports_sandgate_gateway_module_destroy(void) { module_destroy(); }

@@ -25,6 +25,13 @@ pub const PublishResult = extern struct {
     payload: extern union { text: Slice, limit: u64 },
 };
 
+pub const EncodedResult = extern struct {
+    failed: u8,
+    published: u32 align(8),
+    reason: u8 align(8),
+    payload: extern union { text: Slice, limit: u64 } align(8),
+};
+
 pub const TimerResult = extern struct {
     failed: u8,
     payload: extern union { timer: u64, reason: u8 },
@@ -38,6 +45,18 @@ pub const broker = struct {
         size: usize,
         result: *PublishResult,
     ) void;
+};
+
+pub const encoded_broker = struct {
+    pub extern "sandgate:gateway/encoded-broker@0.1.0" fn @"publish-encoded"(
+        messages: [*]const u8,
+        size: usize,
+        result: *EncodedResult,
+    ) void;
+};
+
+pub const encoded_deliveries = struct {
+    pub extern "sandgate:gateway/encoded-deliveries@0.1.0" fn done(refused: u32, text: [*]const u8, size: usize) u32;
 };
 
 pub const log = struct {
@@ -54,6 +73,7 @@ pub const timers = struct {
 pub var reason: ?[]const u8 = null;
 
 var call = std.heap.ArenaAllocator.init(std.heap.wasm_allocator);
+var deliveries = std.heap.ArenaAllocator.init(std.heap.wasm_allocator);
 
 /// What lives until the end of a call.
 pub const arena = call.allocator();
@@ -65,6 +85,17 @@ const kept = 1 << 20;
 pub fn endCall() void {
     reason = null;
     _ = call.reset(.{ .retain_with_limit = kept });
+}
+
+/// Sets aside what came for the call: each of several messages in it is a call to its module.
+pub fn beginDeliveries() void {
+    std.mem.swap(std.heap.ArenaAllocator, &call, &deliveries);
+}
+
+/// Frees what was set aside.
+pub fn endDeliveries() void {
+    std.mem.swap(std.heap.ArenaAllocator, &call, &deliveries);
+    endCall();
 }
 
 /// The host puts what it hands over into the memory of the call.

@@ -3,6 +3,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const configuration = @import("configuration.zig");
+const encoded = @import("encoded.zig");
 const sandgate = @import("sandgate.zig");
 const Message = @import("message.zig").Message;
 
@@ -54,15 +55,48 @@ pub fn exportModule(comptime Module: type) void {
                 .attempt = attempt,
             };
             const bytes = (abi.Slice{ .ptr = content, .len = size }).get();
-            take(if (count == 0) &.{} else properties[0..count], bytes, delivery) catch |failure| {
+            takeParts(if (count == 0) &.{} else properties[0..count], bytes, delivery) catch |failure| {
                 received = .{ .failed = 1, .text = .of(sandgate.why(failure)) };
             };
             return &received;
         }
 
-        fn take(properties: []const abi.Property, content: []const u8, delivery: sandgate.Delivery) !void {
+        fn takeParts(properties: []const abi.Property, content: []const u8, delivery: sandgate.Delivery) !void {
             var message = Message{ .content = content };
             for (properties) |property| try message.set(property.key.get(), property.value.get());
+            return module.receive(&message, delivery);
+        }
+
+        /// What is up to 64 KiB comes as it travels, one message behind the other.
+        fn receiveEncoded(bytes: [*]const u8, size: usize) callconv(.c) void {
+            abi.beginDeliveries();
+            defer abi.endDeliveries();
+            var rest = bytes[0..size];
+            while (rest.len > 0) {
+                const source = std.mem.sliceTo(rest[4..], 0);
+                const frame = rest[4 + source.len + 1 ..];
+                const end = encoded.sizeOf(frame);
+                const delivery = sandgate.Delivery{
+                    .source = if (source.len == 0) null else source,
+                    .attempt = encoded.number(rest),
+                };
+                const goes_on = answer(frame[0..end], delivery);
+                abi.endCall();
+                if (!goes_on) return;
+                rest = frame[end + 1 ..];
+            }
+        }
+
+        fn answer(frame: []const u8, delivery: sandgate.Delivery) bool {
+            take(frame, delivery) catch |failure| {
+                const reason = sandgate.why(failure);
+                return abi.encoded_deliveries.done(1, reason.ptr, reason.len) != 0;
+            };
+            return abi.encoded_deliveries.done(0, "", 0) != 0;
+        }
+
+        fn take(frame: []const u8, delivery: sandgate.Delivery) !void {
+            var message = try encoded.decode(frame);
             return module.receive(&message, delivery);
         }
 
@@ -85,6 +119,7 @@ pub fn exportModule(comptime Module: type) void {
     @export(&exported.start, .{ .name = interface ++ "start" });
     @export(&exported.receive, .{ .name = interface ++ "receive" });
     @export(&exported.answered, .{ .name = "cabi_post_" ++ interface ++ "receive" });
+    @export(&exported.receiveEncoded, .{ .name = "sandgate:gateway/encoded-handler@0.1.0#receive-encoded" });
     @export(&exported.destroy, .{ .name = interface ++ "destroy" });
     if (@hasDecl(Module, "onTimer")) {
         @export(&exported.onTimer, .{ .name = "sandgate:gateway/timer-handler@0.1.0#on-timer" });

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const encoded = @import("encoded.zig");
 const sandgate = @import("sandgate.zig");
 
 /// Properties and content. It lives until the end of the call.
@@ -23,6 +24,14 @@ pub const Message = struct {
 
     /// Publishes it under this module's name. Waits while the queue to the gateway is full.
     pub fn publish(message: *const Message) !void {
+        const frame = try encoded.encode(message) orelse return message.publishParts();
+        var result: abi.EncodedResult = undefined;
+        abi.encoded_broker.@"publish-encoded"(frame.ptr, frame.len, &result);
+        if (result.failed == 0) return;
+        return refused(result.reason, result.payload.text, result.payload.limit);
+    }
+
+    fn publishParts(message: *const Message) !void {
         const properties = try abi.arena.alloc(abi.Property, message.properties.count());
         for (properties, message.properties.keys(), message.properties.values()) |*property, key, value| {
             property.* = .{ .key = .of(key), .value = .of(value) };
@@ -30,10 +39,14 @@ pub const Message = struct {
         var result: abi.PublishResult = undefined;
         abi.broker.publish(properties.ptr, properties.len, message.content.ptr, message.content.len, &result);
         if (result.failed == 0) return;
+        return refused(result.reason, result.payload.text, result.payload.limit);
+    }
+
+    fn refused(reason: u8, text: abi.Slice, limit: u64) error{ Failed, OutOfMemory } {
         const what = "the message was not published: ";
-        return switch (result.reason) {
-            0 => sandgate.fail(what ++ "{s}", .{result.payload.text.get()}),
-            1 => sandgate.fail(what ++ "it is larger than the limit of {d} bytes", .{result.payload.limit}),
+        return switch (reason) {
+            0 => sandgate.fail(what ++ "{s}", .{text.get()}),
+            1 => sandgate.fail(what ++ "it is larger than the limit of {d} bytes", .{limit}),
             2 => sandgate.fail(what ++ "that is possible from start on, not in create", .{}),
             3 => sandgate.fail(what ++ "no gateway is connected", .{}),
             else => sandgate.fail(what ++ "the gateway did not take messages in time", .{}),

@@ -8,16 +8,22 @@ use sandgate_wire::Message;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::blueprint::{Blueprint, Recycling};
+use crate::deliveries::{DELIVERIES_MAX, Delivery};
 use crate::fault::Fault;
 use crate::outlet::Outlet;
 use crate::sandbox::Sandbox;
 use crate::timers::Timers;
+
+/// With two it is found out that a module has become faster; for a slow one it costs nothing that is noticed.
+const BATCH_MIN: usize = 2;
 
 /// An instance, which is called until it fails or is replaced.
 pub(super) struct Instance {
     sandbox: Sandbox,
     pub(super) timers: Timers,
     messages: u64,
+    /// How many deliveries the next call is given at most, where the module takes several.
+    batch: usize,
     end: Option<Pin<Box<Sleep>>>,
 }
 
@@ -49,7 +55,7 @@ impl Instance {
             // A time that no clock can hold is as good as never.
             Instant::now().checked_add(interval).map(|end| Box::pin(sleep_until(end)))
         });
-        Ok(Self { sandbox, timers, messages: 0, end })
+        Ok(Self { sandbox, timers, messages: 0, batch: DELIVERIES_MAX, end })
     }
 
     pub(super) fn start(&mut self, port: Port) -> Result<(), Failure> {
@@ -64,6 +70,40 @@ impl Instance {
     ) -> Result<Result<(), String>, Failure> {
         self.messages += 1;
         Ok(self.sandbox.receive(message, incoming.source.as_deref(), incoming.attempt)?)
+    }
+
+    /// How many deliveries one call may be given now, and how many bytes of them.
+    pub(super) fn batch(&self, recycle: &Recycling) -> (usize, usize) {
+        if !self.sandbox.takes_encoded() {
+            return (1, 0);
+        }
+        let left = recycle.messages.map_or(usize::MAX, |most| most.saturating_sub(self.messages) as usize);
+        (self.batch.min(left), self.sandbox.room())
+    }
+
+    /// Hands over several at once, all of which can be packed. The first number of them is handled, also after a
+    /// failure, which is that of the next one.
+    ///
+    /// The next call is given more when all were handled in time; else about as many as were handled.
+    pub(super) fn receive_all(&mut self, deliveries: &[(Message, Incoming)]) -> (usize, Result<(), Failure>) {
+        let called = self.sandbox.receive_encoded(deliveries.iter().map(|(message, incoming)| Delivery {
+            message,
+            source: incoming.source.as_deref(),
+            attempt: incoming.attempt,
+        }));
+        let handled = self.sandbox.answers().handled();
+        self.messages += handled as u64;
+        self.batch = if handled < deliveries.len() {
+            handled.max(BATCH_MIN)
+        } else {
+            self.batch.max(2 * handled).min(DELIVERIES_MAX)
+        };
+        (handled, called.map_err(Failure::from))
+    }
+
+    /// The reason for which one of the last call's deliveries was refused.
+    pub(super) fn take_refusal(&mut self, number: usize) -> Option<String> {
+        self.sandbox.answers().take_refusal(number)
     }
 
     pub(super) fn on_timer(&mut self, timer: u64) -> Result<(), Failure> {

@@ -4,17 +4,20 @@
 //! gives the new one the message which the old one did not finish. On V1's channel a failure ends the
 //! actor, and the gateway decides.
 
+mod batch;
 mod handle;
 mod instance;
 mod recovery;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use sandgate_attach::{Burst, Incoming, Port};
 use sandgate_wire::Message;
+use sandgate_wire::channel::Closed;
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use handle::{ActorHandle, Ending, Health, Order, Phase, Refusal};
@@ -23,8 +26,8 @@ use recovery::Recovery;
 
 use crate::blueprint::Blueprint;
 
-/// Events that are handled before other modules get a turn.
-const TURN: u32 = 64;
+/// Events, and messages of a batch, that are handled before other modules get a turn.
+const TURN: usize = 64;
 /// How long messages that have arrived already are still handled once the module is to be destroyed.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,12 @@ struct Actor {
     timer: Option<u64>,
     /// The message that is being handled, until it is settled.
     current: Option<Incoming>,
+    /// Messages that were taken from the port and are not handed over yet, the oldest first.
+    waiting: VecDeque<Incoming>,
+    /// What is handed over at once, while it is.
+    batch: Vec<(Message, Incoming)>,
+    /// Events and messages that were handled in this turn.
+    turn: usize,
     recovery: Recovery,
     /// Whose turn it is when a timer and a message wait: neither starves the other.
     timer_first: bool,
@@ -103,6 +112,9 @@ impl Actor {
             port: None,
             timer: None,
             current: None,
+            waiting: VecDeque::new(),
+            batch: Vec::new(),
+            turn: 0,
             recovery,
             timer_first: true,
             malformed: Burst::default(),
@@ -111,7 +123,6 @@ impl Actor {
     }
 
     async fn run(&mut self) -> Result<(), End> {
-        let mut left = TURN;
         loop {
             let done = match self.next().await {
                 Event::Command(Some(Command::Start(port))) => self.start(port),
@@ -127,9 +138,9 @@ impl Actor {
             if let Err(failure) = done {
                 self.recover(failure).await?;
             }
-            left -= 1;
-            if left == 0 {
-                left = TURN;
+            self.turn += 1;
+            if self.turn >= TURN {
+                self.turn = 0;
                 yield_turn().await;
             }
         }
@@ -153,7 +164,7 @@ impl Actor {
                         self.timer_first = false;
                         return Poll::Ready(Event::Timer(timer));
                     }
-                } else if let Poll::Ready(Ok(incoming)) = port.poll_recv(context) {
+                } else if let Poll::Ready(Ok(incoming)) = poll_message(&mut self.waiting, port, context) {
                     self.timer_first = true;
                     return Poll::Ready(Event::Message(incoming));
                 }
@@ -179,33 +190,42 @@ impl Actor {
 
     /// Hands over one message. It stays the current one until it is settled, whatever happens meanwhile.
     fn receive(&mut self, incoming: Incoming) -> Result<(), Failure> {
-        let module = &*self.blueprint.label;
-        let flow = self.blueprint.flow.clone();
         let message = match Message::decode(incoming.frame.clone()) {
             Ok(message) => message,
             Err(error) => {
-                flow.malformed.add();
+                self.blueprint.flow.malformed.add();
                 if let Some(count) = self.malformed.note() {
+                    let module = &*self.blueprint.label;
                     tracing::warn!(module, count, %error, "dropped malformed messages from the gateway");
                 }
                 self.settle(&incoming);
                 return Ok(());
             }
         };
-        flow.received.add();
+        if self.gather(&message, &incoming) {
+            return self.receive_batch(message, incoming);
+        }
+        self.blueprint.flow.received.add();
         let incoming = self.current.insert(incoming);
         let Some(instance) = &mut self.instance else { return Ok(()) };
-        let answer = instance.receive(&message, incoming)?;
-        // An error says that the message was no use to the module. It is handled all the same.
-        if let Err(reason) = answer {
-            flow.failed.add();
-            if let Some(count) = self.refused.note() {
-                // As a field it would be escaped a second time.
-                tracing::warn!(module, count, "the module failed to handle messages: {reason}");
-            }
+        if let Err(reason) = instance.receive(&message, incoming)? {
+            self.note_refusal(&reason);
         }
         self.done_with_current();
         Ok(())
+    }
+
+    /// An error says that the message was no use to the module. It is handled all the same.
+    fn note_refusal(&mut self, reason: &str) {
+        self.blueprint.flow.failed.add();
+        if let Some(count) = self.refused.note() {
+            // As a field it would be escaped a second time.
+            tracing::warn!(
+                module = &*self.blueprint.label,
+                count,
+                "the module failed to handle messages: {reason}"
+            );
+        }
     }
 
     fn done_with_current(&mut self) {
@@ -224,10 +244,10 @@ impl Actor {
     /// Handles what has arrived already, for a bounded time, and makes the last call.
     fn finish(&mut self) -> Result<(), End> {
         let end = Instant::now() + DRAIN;
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         let drained = loop {
             let Some(port) = self.port.as_ref().filter(|_| Instant::now() < end) else { break Ok(()) };
-            match port.poll_recv(&mut context) {
+            match poll_message(&mut self.waiting, port, &mut context) {
                 Poll::Ready(Ok(incoming)) => {
                     if let Err(failure) = self.receive(incoming) {
                         break Err(failure);
@@ -244,6 +264,15 @@ impl Actor {
             }
         }
     }
+}
+
+/// The oldest message that is not handed over.
+fn poll_message(
+    waiting: &mut VecDeque<Incoming>,
+    port: &Port,
+    context: &mut Context<'_>,
+) -> Poll<Result<Incoming, Closed>> {
+    waiting.pop_front().map_or_else(|| port.poll_recv(context), |incoming| Poll::Ready(Ok(incoming)))
 }
 
 /// Goes to the back of the queue.

@@ -2,10 +2,12 @@
 
 use std::sync::mpsc::Sender;
 
+use bytes::Bytes;
 use sandgate_wire::link::{
     Arrival, Beats, Greeting, Instance as Process, Lane, Lanes, Parcel, ParcelKind, Side, Signal, Window,
     carry, greet,
 };
+use sandgate_wire::{Channel, MemoryChannel};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -117,4 +119,81 @@ fn a_dead_letter_waits_for_its_verdict_and_goes_without_where_there_is_no_room()
         assert_eq!(body.is_empty(), !has_room);
         assert_eq!(blueprint.flow.verdicts_dropped.get(), u64::from(!has_room));
     }
+}
+
+/// What the gateway's end has got, until so many messages are there.
+async fn outputs(gateway: &MemoryChannel, count: usize) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    while frames.len() < count {
+        let frame = poll_fn(|context| gateway.poll_recv(context));
+        frames.push(timeout(LONG, frame).await.expect("it comes").unwrap());
+    }
+    frames
+}
+
+#[test]
+fn messages_that_wait_are_handed_over_in_order_and_what_fails_is_the_one_that_does() {
+    let scene = Scene::new();
+    let limits = Limits::default();
+    let module = scene.module("trap_receive", &limits);
+    let sent: Vec<_> = (0..100).map(|n| message(&format!("n{n}"))).collect();
+    let run = async {
+        let reporter = Reporter::start().unwrap();
+        let blueprint = Blueprint::sharing(Setup::new(module, "m"), Sharing::new(reporter, None));
+        let (mut actor, order) = ActorHandle::order();
+        order.fulfil(blueprint.clone(), "null");
+        actor.created().await.unwrap();
+        let (host, gateway) = MemoryChannel::pair(1000);
+        for message in sent.iter().chain([&message("trap"), &message("behind")]) {
+            gateway.try_send(message.frame().clone()).unwrap();
+        }
+        actor.start(Port::pair(Arc::new(host)));
+        let got = outputs(&gateway, sent.len()).await;
+        assert!(matches!(timeout(LONG, actor.ended()).await.unwrap(), Ending::Failed));
+        assert_eq!(got, sent.iter().map(|message| message.frame().clone()).collect::<Vec<_>>());
+        let flow = &blueprint.flow;
+        assert_eq!((flow.received.get(), flow.published.get(), flow.faults.get()), (101, 100, 1));
+        let more = gateway.poll_recv(&mut Context::from_waker(Waker::noop()));
+        assert!(!matches!(more, Poll::Ready(Ok(_))), "what is behind it is not handled");
+    };
+    scene.runtime.block_on(run);
+}
+
+#[test]
+fn over_the_link_those_beside_a_message_that_fails_are_handled_once() {
+    let scene = Scene::new();
+    let limits = Limits::default();
+    let module = scene.module("trap_receive", &limits);
+    let run = async {
+        let reporter = Reporter::start().unwrap();
+        let blueprint = Blueprint::sharing(Setup::new(module, "m"), Sharing::new(reporter, None));
+        let (mut actor, order) = ActorHandle::order();
+        order.fulfil(blueprint.clone(), "null");
+        actor.created().await.unwrap();
+        let (gateway, host) = lanes().await;
+        let keys = ["a", "b", "trap", "c", "trap", "d", "e"];
+        for key in keys {
+            let parcel = Parcel { redelivery_max: 2, ..Parcel::message(message(key).frame().clone()) };
+            gateway.send(parcel).await.unwrap();
+        }
+        actor.start(Port::Link(host));
+        let (mut outputs, mut dead, mut settled) = (Vec::new(), 0, 0);
+        while settled < keys.len() as u64 {
+            match timeout(LONG, gateway.recv()).await.expect("it comes").unwrap() {
+                Arrival::Parcel { parcel, .. } if parcel.kind == ParcelKind::DeadLetter => dead += 1,
+                Arrival::Parcel { parcel, .. } if parcel.kind == ParcelKind::Message => {
+                    outputs.push(parcel.body)
+                }
+                Arrival::Parcel { .. } => {}
+                Arrival::Settled(sequence) => settled = sequence,
+            }
+        }
+        let expected: Vec<_> = ["a", "b", "c", "d", "e"].map(|key| message(key).into_frame()).to_vec();
+        assert_eq!(outputs, expected);
+        let flow = &blueprint.flow;
+        assert_eq!((dead, flow.dead.get(), flow.faults.get()), (2, 2, 4));
+        assert_eq!(flow.received.get(), 5 + 4, "each once for every attempt");
+        drop(actor);
+    };
+    scene.runtime.block_on(run);
 }

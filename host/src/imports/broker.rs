@@ -15,16 +15,23 @@ impl Host for Guest {
         let published = self.outlet.publish(&message.properties, &message.content);
         drop(message);
         self.ledger.end_copy(copies);
-        Ok(Err(match published {
-            Ok(()) => return Ok(Ok(())),
-            Err(PublishFailure::Invalid(reason)) => PublishError::Invalid(reason),
-            Err(PublishFailure::TooLarge(limit)) => PublishError::TooLarge(limit),
-            Err(PublishFailure::NotStarted) => PublishError::NotStarted,
-            Err(PublishFailure::Disconnected) => PublishError::Disconnected,
-            Err(PublishFailure::Congested) => PublishError::Congested,
-            Err(PublishFailure::Exceeded(exceeded)) => return Err(exceeded.into()),
-            Err(PublishFailure::Condemned) => return Err(Condemned.into()),
-        }))
+        match published {
+            Ok(()) => Ok(Ok(())),
+            Err(failure) => Ok(Err(publish_error(failure)?)),
+        }
+    }
+}
+
+/// What the guest is told, unless the call ends here.
+pub(super) fn publish_error(failure: PublishFailure) -> Result<PublishError> {
+    match failure {
+        PublishFailure::Invalid(reason) => Ok(PublishError::Invalid(reason)),
+        PublishFailure::TooLarge(limit) => Ok(PublishError::TooLarge(limit)),
+        PublishFailure::NotStarted => Ok(PublishError::NotStarted),
+        PublishFailure::Disconnected => Ok(PublishError::Disconnected),
+        PublishFailure::Congested => Ok(PublishError::Congested),
+        PublishFailure::Exceeded(exceeded) => Err(exceeded.into()),
+        PublishFailure::Condemned => Err(Condemned.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a module may import: one file an interface, and WASI with nothing granted.
 
 mod broker;
+mod encoded;
 mod log;
 mod poll;
 mod random;
@@ -21,6 +22,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     poll::add_to_linker(linker)?;
     random::add_to_linker(linker)?;
+    encoded::add_to_linker(linker)?;
     GatewayModule::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::bindings::{MODULE, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
+use crate::bindings::{ENCODED_HANDLER, MODULE, TIMER_HANDLER, WORLD, WORLD_WITH_TIMERS};
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::module::{self, LoadError, Module, hexadecimal};
@@ -180,14 +180,17 @@ impl Inspection {
         inspection.size = binary.len() as u64;
         inspection.digest = hexadecimal(&Sha256::digest(binary));
         let exports = |name: &str| inspection.exports.iter().any(|export| export == name);
-        if exports(TIMER_HANDLER) {
-            inspection.optional_interfaces.push(TIMER_HANDLER.to_owned());
-        }
+        let optional: Vec<_> = [TIMER_HANDLER, ENCODED_HANDLER]
+            .into_iter()
+            .filter(|name| exports(name))
+            .map(str::to_owned)
+            .collect();
         inspection.world = match (exports(MODULE), exports(TIMER_HANDLER)) {
             (false, _) => None,
             (true, false) => Some(WORLD.to_owned()),
             (true, true) => Some(WORLD_WITH_TIMERS.to_owned()),
         };
+        inspection.optional_interfaces = optional;
         inspection
     }
 
@@ -207,6 +210,12 @@ fn meaning(name: &str) -> (Access, &'static str) {
     match (package, interface) {
         ("sandgate:gateway", "types") => (Access::Given, "the types of the others"),
         ("sandgate:gateway", "broker") => (Access::Given, "publishing messages"),
+        ("sandgate:gateway", "encoded-broker") => {
+            (Access::Given, "publishing messages in their encoded form")
+        }
+        ("sandgate:gateway", "encoded-deliveries") => {
+            (Access::Given, "answering encoded messages, for modules that export encoded-handler")
+        }
         ("sandgate:gateway", "log") => (Access::Given, "lines in the host's log"),
         ("sandgate:gateway", "timers") => (Access::Given, "timers, for modules that export timer-handler"),
         ("sandgate:gateway", "segments") => {

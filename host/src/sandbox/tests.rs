@@ -20,7 +20,7 @@ pub(crate) struct Scene {
     pub(crate) runtime: Runtime,
     engine: Engine,
     /// The gateway's end, held: without it the channel is closed.
-    _gateway: MemoryChannel,
+    gateway: MemoryChannel,
     channel: Arc<dyn Channel>,
     flow: Arc<Flow>,
 }
@@ -31,7 +31,7 @@ impl Scene {
         Self {
             runtime: Runtime::new().unwrap(),
             engine: Engine::new(&Code::UserCache).unwrap(),
-            _gateway: gateway,
+            gateway,
             channel: Arc::new(host),
             flow: Arc::default(),
         }
@@ -70,6 +70,85 @@ fn a_module_is_told_who_published_and_how_often_it_was_delivered() {
     assert!(sandbox.receive(&provoking, Some("pump"), 1).is_err());
     let mut sandbox = scene.sandbox(&module, limits);
     sandbox.receive(&provoking, Some("pump"), 2).unwrap().unwrap();
+}
+
+fn deliveries<'a>(messages: &'a [Message]) -> impl Iterator<Item = Delivery<'a>> {
+    messages.iter().map(|message| Delivery { message, source: Some("pump"), attempt: 1 })
+}
+
+#[test]
+fn messages_come_through_the_same_by_their_parts_and_encoded_and_several_at_once() {
+    let scene = Scene::new();
+    let limits = Limits::default();
+    let messages: Vec<_> = (0..5)
+        .map(|n| {
+            let properties: Vec<_> = (0..n * 10).map(|m| (format!("ké{m}"), "v".repeat(m))).collect();
+            let content: Vec<u8> = (0..n * 1000).map(|m| m as u8).collect();
+            Message::new(&properties, content).unwrap()
+        })
+        .collect();
+    let published = || {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let next = || match scene.gateway.poll_recv(&mut context) {
+            std::task::Poll::Ready(Ok(frame)) => Some(frame),
+            _ => None,
+        };
+        std::iter::from_fn(next).collect::<Vec<_>>()
+    };
+    let frames: Vec<_> = messages.iter().map(|message| message.frame().clone()).collect();
+    for (module, is_encoded) in [("../modules/echo", true), ("../modules/echo_by_records", false)] {
+        let mut sandbox = scene.sandbox(&scene.module(module, &limits), limits);
+        assert_eq!(sandbox.takes_encoded(), is_encoded, "{module}");
+        for message in &messages {
+            sandbox.receive(message, None, 1).unwrap().unwrap();
+        }
+        assert_eq!(published(), frames, "{module}");
+        if is_encoded {
+            sandbox.receive_encoded(deliveries(&messages)).unwrap();
+            let handled = sandbox.answers().handled();
+            assert!(handled >= 1, "more, unless the system took the processor away");
+            assert_eq!(published(), frames[..handled]);
+        }
+    }
+}
+
+/// Gives a call as many as are left, until all are handled or one ends the instance; how many were handled.
+fn hand_over(sandbox: &mut Sandbox, messages: &[Message]) -> (usize, Result<(), Fault>) {
+    let mut handled = 0;
+    while handled < messages.len() {
+        let called = sandbox.receive_encoded(deliveries(&messages[handled..]));
+        handled += sandbox.answers().handled();
+        if called.is_err() {
+            return (handled, called);
+        }
+    }
+    (handled, Ok(()))
+}
+
+#[test]
+fn of_several_messages_each_has_the_limits_of_a_call_to_itself() {
+    let scene = Scene::new();
+    let limits = Limits { max_publishes_per_call: 1, fuel: Some(1_000_000), ..Limits::default() };
+    let mut sandbox = scene.sandbox(&scene.module("../modules/echo", &limits), limits);
+    let messages = vec![message("any"); 16];
+    let (handled, called) = hand_over(&mut sandbox, &messages);
+    called.unwrap();
+    assert_eq!(handled, 16);
+}
+
+#[test]
+fn of_several_messages_the_one_that_fails_is_known_and_those_before_it_are_handled() {
+    let scene = Scene::new();
+    let limits = Limits::default();
+    let mut sandbox = scene.sandbox(&scene.module("trap_receive", &limits), limits);
+    let (handled, called) = hand_over(&mut sandbox, &["any", "trap"].map(message));
+    assert!(called.is_err());
+    assert_eq!(handled, 1);
+
+    let mut sandbox = scene.sandbox(&scene.module("fail_receive", &limits), limits);
+    sandbox.receive_encoded(deliveries(&["misbehave", "any"].map(message))).unwrap();
+    assert!(sandbox.answers().take_refusal(0).is_some());
+    assert!(sandbox.answers().take_refusal(1).is_none());
 }
 
 #[test]

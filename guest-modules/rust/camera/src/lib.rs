@@ -126,7 +126,7 @@ impl Camera {
                 .push(property("segment", self.keep().map_err(|error| format!("its segment: {error:?}"))?));
             Vec::new()
         };
-        broker::publish(&Message { properties, content }).map_err(String::from)
+        broker::publish(&Message::new(properties, content)).map_err(String::from)
     }
 
     /// Generates a frame.

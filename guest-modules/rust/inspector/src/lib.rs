@@ -38,7 +38,7 @@ impl Module for Inspector {
     fn receive(&mut self, message: Message, _delivery: Delivery) -> Result<(), String> {
         let mut findings = Findings::new(self.every);
         match message.property("segment") {
-            None => findings.add(&message.content),
+            None => findings.add(message.content()),
             Some(token) => {
                 let failed = |error| format!("the segment {token} cannot be read: {error:?}");
                 let segment = Segment::open(token).map_err(failed)?;
@@ -49,7 +49,7 @@ impl Module for Inspector {
             }
         }
         let frame = message.property("frame").unwrap_or("unnumbered").to_owned();
-        Ok(broker::publish(&Message { properties: findings.properties(frame), content: Vec::new() })?)
+        Ok(broker::publish(&Message::new(findings.properties(frame), Vec::new()))?)
     }
 }
 

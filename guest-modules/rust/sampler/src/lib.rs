@@ -50,10 +50,8 @@ impl Module for Sampler {
 impl TimerHandler for Sampler {
     fn on_timer(&mut self, timer: Timer) {
         self.published += 1;
-        let message = Message {
-            properties: vec![("n".to_owned(), self.published.to_string())],
-            content: self.args.text.clone().into_bytes(),
-        };
+        let properties = vec![("n".to_owned(), self.published.to_string())];
+        let message = Message::new(properties, self.args.text.clone().into_bytes());
         if let Err(error) = broker::publish(&message) {
             log::warn(&String::from(error));
         }

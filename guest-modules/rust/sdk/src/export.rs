@@ -3,6 +3,9 @@
 /// Makes the crate a component with this module; `export!(Sampler with timers)` for a
 /// [`TimerHandler`](crate::TimerHandler). Once in a crate.
 ///
+/// The host hands messages over in their encoded form. `export!(Echo by records)` makes a component that takes them by
+/// their parts, as those in some other languages do: dearer, and the same.
+///
 /// The one instance lives in the expansion, out of the author's sight. A component has one thread and the host
 /// never re-enters it, so the cell is never borrowed twice.
 #[macro_export]
@@ -10,11 +13,18 @@ macro_rules! export {
     ($module:ident) => {
         const _: () = {
             $crate::__export_as_module!($module);
+            $crate::__export_encoded!($module);
+        };
+    };
+    ($module:ident by records) => {
+        const _: () = {
+            $crate::__export_as_module!($module);
         };
     };
     ($module:ident with timers) => {
         const _: () = {
             $crate::__export_as_module!($module);
+            $crate::__export_encoded!($module);
 
             impl $crate::bindings::timer_handler::exports::sandgate::gateway::timer_handler::Guest for Exported {
                 fn on_timer(timer: $crate::Timer) {
@@ -59,10 +69,10 @@ macro_rules! __export_as_module {
             }
 
             fn receive(
-                message: $crate::Message,
+                message: $crate::Parts,
                 delivery: $crate::Delivery,
             ) -> ::std::result::Result<(), ::std::string::String> {
-                with_module(|module| $crate::Module::receive(module, message, delivery))
+                with_module(|module| $crate::Module::receive(module, message.into(), delivery))
             }
 
             fn destroy() {
@@ -72,5 +82,24 @@ macro_rules! __export_as_module {
         }
 
         $crate::bindings::export_module!(Exported with_types_in $crate::bindings);
+    };
+}
+
+/// The part that takes messages in their encoded form.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_encoded {
+    ($module:ident) => {
+        impl $crate::bindings::encoded::exports::sandgate::gateway::encoded_handler::Guest for Exported {
+            fn receive_encoded(deliveries: ::std::vec::Vec<u8>) {
+                $crate::encoded::each(deliveries, |message, delivery| {
+                    with_module(|module| $crate::Module::receive(module, message, delivery))
+                });
+            }
+        }
+
+        $crate::bindings::encoded::export_encoded_handler!(
+            Exported with_types_in $crate::bindings::encoded
+        );
     };
 }

@@ -29,14 +29,18 @@
 
 #[doc(hidden)]
 pub mod bindings;
+pub mod broker;
 mod configuration;
+#[doc(hidden)]
+pub mod encoded;
 mod export;
 pub mod log;
 mod message;
 
-pub use bindings::sandgate::gateway::types::{Delivery, Message, ModuleError};
-pub use bindings::sandgate::gateway::{broker, segments, timers};
+pub use bindings::sandgate::gateway::types::{Delivery, ModuleError};
+pub use bindings::sandgate::gateway::{segments, timers};
 pub use configuration::configuration;
+pub use message::{Message, Parts};
 pub use segments::Segment;
 pub use timers::Timer;
 

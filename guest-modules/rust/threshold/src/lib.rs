@@ -43,17 +43,16 @@ impl Module for Threshold {
     }
 
     fn receive(&mut self, mut message: Message, _delivery: Delivery) -> Result<(), String> {
-        let value = self.number_in(&message.content)?;
+        let value = self.number_in(message.content())?;
         let average = self.window.add(value);
         message.set_property("average", rounded(average).to_string());
         message.set_property("alert", (average > self.above).to_string());
-        message.content = json!({
+        let content = json!({
             "value": rounded(value),
             "average": rounded(average),
             "above": self.above,
-        })
-        .to_string()
-        .into_bytes();
+        });
+        message.set_content(content.to_string());
         Ok(broker::publish(&message)?)
     }
 }

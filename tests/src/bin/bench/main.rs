@@ -8,6 +8,7 @@
 mod attack;
 mod bare;
 mod broker;
+mod call;
 mod density;
 mod echo;
 mod figures;
@@ -50,6 +51,7 @@ Examples:
   cargo xtask bench --plots plots       and drawn
   cargo xtask bench --only 'pair 256'   one measurement
   cargo xtask bench --only instance     what an instance costs
+  cargo xtask bench --only call         what calling a component costs
   cargo xtask bench --only density      many idle modules in one host
   cargo xtask bench --only segments     frames in shared memory, beside by value
   cargo xtask bench --only recovery     how long nothing comes through when something breaks
@@ -73,7 +75,7 @@ struct Arguments {
     /// A few messages of each kind, to see that everything runs
     #[arg(long)]
     smoke: bool,
-    /// Measure only what has this in its name: `broker`, `pair`, `link`, one such as `pair 256`,
+    /// Measure only what has this in its name: `broker`, `call`, `pair`, `link`, one such as `pair 256`,
     /// `start`, `instance`, `density`, `segments`, `recovery`, `languages`;
     /// `hostile` is measured only when it is asked for, and with `--smoke`
     #[arg(long, value_name = "NAME")]
@@ -116,6 +118,7 @@ fn measure(arguments: &Arguments) -> Result<()> {
     if wanted("broker") {
         broker::measure(&mut report, rounds, scale).context("broker")?;
     }
+    call::measure(&mut report, wanted, rounds, scale).context("call")?;
     for way in [Way::Pair, Way::Link] {
         for size in SIZES {
             let name = format!("{} {size}", way.name());
