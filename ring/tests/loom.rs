@@ -68,7 +68,7 @@ fn pop(end: &mut End) -> Option<u8> {
 
 #[test]
 fn records_come_whole_and_in_order() {
-    model(4, || {
+    model(3, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let writer = thread::spawn(move || {
@@ -212,7 +212,7 @@ fn acknowledgements_wake_who_wants_them() {
 
 #[test]
 fn a_ring_starts_anew_where_it_was_read() {
-    model(5, || {
+    model(4, || {
         let (gateway, host) = Arena::pair(1, RING);
         let (mut down, mut up) = ends(&gateway, &host);
         let reader = thread::spawn(move || {

@@ -99,11 +99,22 @@ pub struct OutprocessConfig {
 /// How a module's data goes to its host.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ChannelKind {
-    /// Over the host link with a host that offers it, else over V1's message channel (`auto`).
+    /// Over the host link with a host that offers it, through shared memory if it can; else over V1's message channel
+    /// (`auto`).
     #[default]
     Auto,
+    /// As `auto`, but over the link's socket and never through shared memory (`socket`).
+    Socket,
     /// Over V1's message channel whatever the host offers (`pair`).
     Pair,
+}
+
+impl ChannelKind {
+    /// Whether the host link carries messages, if the host has it.
+    #[must_use]
+    pub fn uses_link(self) -> bool {
+        matches!(self, Self::Auto | Self::Socket)
+    }
 }
 
 /// How the host link is used.

@@ -17,7 +17,7 @@ use super::{ChannelKind, HostLinkConfig, LaunchConfig, OutprocessConfig, Restart
 const RETRY: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(3);
 const ACTIVATIONS: [&str; 2] = ["none", "launch"];
-const CHANNELS: [&str; 2] = ["auto", "pair"];
+const CHANNELS: [&str; 3] = ["auto", "socket", "pair"];
 /// From a load that can be felt to a death that is seen too late, in milliseconds.
 const HEARTBEATS: RangeInclusive<u64> = 10..=60_000;
 const HANGS: RangeInclusive<u64> = 20..=600_000;
@@ -125,10 +125,11 @@ fn read_host_link(entrypoint: &Object<'_>) -> Option<HostLinkConfig> {
     let default = HostLinkConfig::default();
     let channel = entrypoint.optional("channel").map(|node| match node.text()? {
         "auto" => Some(ChannelKind::Auto),
+        "socket" => Some(ChannelKind::Socket),
         "pair" => Some(ChannelKind::Pair),
         other => {
             let hint = suggestion(other, CHANNELS);
-            node.fault(format!("unknown channel `{other}`{hint}; write `auto` or `pair`"));
+            node.fault(format!("unknown channel `{other}`{hint}; write `auto`, `socket` or `pair`"));
             None
         }
     });

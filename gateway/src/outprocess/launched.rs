@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::launcher::{LaunchState, Launcher};
 use super::links::Links;
-use crate::config::{ChannelKind, HostLinkConfig, LaunchConfig};
+use crate::config::{HostLinkConfig, LaunchConfig};
 use crate::status::ModuleStatus;
 
 /// Supervises a host process and takes up its link with every launch. Dropping it kills the process.
@@ -34,7 +34,7 @@ impl Launched {
         stop: CancellationToken,
     ) -> Self {
         let LaunchConfig { grace, start_timeout, .. } = config;
-        let wanted = link.channel == ChannelKind::Auto;
+        let wanted = link.channel.uses_link();
         let launcher = Arc::new(Launcher::start(config, wanted, status.clone(), stop));
         let heard = Arc::new(AtomicU64::new(0));
         let (beats, watched) = (link.beats(), heard.clone());

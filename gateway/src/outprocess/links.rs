@@ -379,16 +379,20 @@ impl HostLink {
         self.host.tunnels().remove(&epoch);
     }
 
-    /// Puts a module on the link. The authority answers when its host asks for segments.
+    /// Puts a module on the link, through shared memory if it may and can. The authority answers when its host asks for segments.
     pub(super) fn open(
         &self,
         (module, epoch): (u32, u32),
         window: Window,
+        by_rings: bool,
         segments: impl SegmentAuthority + 'static,
     ) -> Place {
         let (sender, signals) = mpsc::channel(SIGNALS);
         self.host.proxies().insert((module, epoch), sender);
-        let lane = Lane::new(module, epoch, window);
+        let lane = match by_rings {
+            true => Lane::new(module, epoch, window),
+            false => Lane::on_socket(module, epoch, window),
+        };
         lane.serve_segments(Arc::new(segments));
         self.host.lanes.add(&lane);
         Place { lane, signals, link: self.clone() }

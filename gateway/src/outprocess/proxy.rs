@@ -209,7 +209,7 @@ impl<C: Connector> Running<C> {
         };
         self.tally.attaches += 1;
         let place = match offer {
-            Some(offer) if self.config.link.channel == ChannelKind::Auto => match self.join(&offer).await {
+            Some(offer) if self.config.link.channel.uses_link() => match self.join(&offer).await {
                 Ok(place) => Some(place),
                 // What is handed to V1's channels counts as delivered: not to a host that has gone meanwhile.
                 Err(JoinError::Unreachable) => return Ended::Unreachable,
@@ -273,7 +273,8 @@ impl<C: Connector> Running<C> {
     async fn join(&self, offer: &Offer) -> Result<Place, JoinError> {
         let link = self.links.join(offer, self.config.link.beats()).await?;
         let address = (offer.module, self.links.next_epoch());
-        Ok(link.open(address, self.config.link.window(), self.segments.holder()))
+        let by_rings = self.config.link.channel == ChannelKind::Auto;
+        Ok(link.open(address, self.config.link.window(), by_rings, self.segments.holder()))
     }
 
     /// A place on the link for a module whose messages go over V1's channels, if it has a grant of segments and

@@ -106,6 +106,7 @@ fn the_host_link_is_configured() {
         window_bytes: 65536,
     };
     assert_eq!(outprocess(keys).link, expected);
+    assert_eq!(outprocess(json!({"channel": "socket"})).link.channel, ChannelKind::Socket);
     // A slow heart alone is enough.
     assert_eq!(outprocess(json!({"heartbeat.ms": 5000})).link.hang, Duration::from_secs(10));
 

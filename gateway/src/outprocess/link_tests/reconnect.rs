@@ -35,7 +35,8 @@ async fn a_connection_that_is_cut_in_the_midst_of_its_greeting_is_no_death() {
     let (_directory, listener, offer) = listening();
     let links = Links::default();
     let (link, stream) = tokio::join!(links.join(&offer, BEATS), greeted(&listener));
-    let place = link.unwrap().open((MODULE, 1), WINDOW, crate::segments::ModuleSegments::none().holder());
+    let place =
+        link.unwrap().open((MODULE, 1), WINDOW, true, crate::segments::ModuleSegments::none().holder());
     drop(stream);
     for _ in 0..3 {
         drop(within("a connection", listener.accept()).await.unwrap());

@@ -132,6 +132,7 @@ pub async fn carry(
         Ok(rings) => rings.map(Arc::new),
         Err(error) => return error,
     };
+    tracing::debug!(?side, rings = rings.is_some(), "a connection of the host link carries its lanes");
     rings.iter().for_each(|rings| lanes.share(connection, rings.clone()));
     let pulse = Pulse::new();
     let (read, write) = stream.split();

@@ -1,0 +1,250 @@
+//! Rings between an honest end and a peer that does with them what it likes.
+
+mod support;
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use sandgate_ring::{Arena, Push};
+use sandgate_wire::link::frame::Slot;
+use sandgate_wire::link::{Features, Frame, Lane, LinkError, Side, Signal, Violation};
+use support::link::{
+    End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel,
+};
+use support::within;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+const MODULE: u32 = 3;
+const EPOCH: u32 = 2;
+
+fn end(side: Side) -> End {
+    End::with(side, Features::OURS.and(Features::RINGS))
+}
+
+async fn send_with(stream: &UnixStream, frame: &Frame, descriptors: &[BorrowedFd<'_>]) {
+    let bytes = frame.encode().unwrap();
+    let sending = stream.async_io(Interest::WRITABLE, || {
+        let mut space = vec![MaybeUninit::uninit(); 4096];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
+        let sent = sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
+        sent.map_err(std::io::Error::from)
+    });
+    assert_eq!(within("room", sending).await.unwrap(), bytes.len());
+}
+
+/// The gateway's first frame, with what comes beside it.
+async fn receive_with(stream: &UnixStream) -> (Frame, Vec<OwnedFd>) {
+    let mut bytes = [0; 24];
+    let receiving = stream.async_io(Interest::READABLE, || {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let slices = &mut [IoSliceMut::new(&mut bytes)];
+        let received = recvmsg(stream, slices, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+        assert_eq!(received.bytes, 24);
+        let rights = control.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        });
+        Ok(rights.flatten().collect())
+    });
+    let descriptors = within("the first frame", receiving).await.unwrap();
+    (Frame::parse(&bytes).unwrap().unwrap().0, descriptors)
+}
+
+/// A gateway that carries a lane, and a host that has its rings.
+struct HostileHost {
+    peer: RawEnd,
+    gateway: End,
+    lane: Lane,
+    carried: JoinHandle<LinkError>,
+    rings: sandgate_ring::End,
+    arena: Arena,
+    bell: OwnedFd,
+}
+
+impl HostileHost {
+    async fn connect() -> Self {
+        let gateway = end(Side::Gateway);
+        let lane = Lane::new(MODULE, EPOCH, WINDOW);
+        gateway.lanes.add(&lane);
+        let (mut peer, stream) = RawEnd::pair();
+        let carried = gateway.carry(stream, HOST);
+        let (frame, descriptors) = receive_with(&peer.stream).await;
+        assert_eq!(frame, Frame::Rings { used: true });
+        let [memory, bell] = <[OwnedFd; 2]>::try_from(descriptors).unwrap();
+        let arena = Arena::open(memory).unwrap();
+        peer.send(Frame::Rings { used: true }).await;
+        let Frame::Slot { module: MODULE, epoch: EPOCH, slot } = peer.recv().await else { panic!("a Slot") };
+        let rings = arena.end(sandgate_ring::Slot { number: slot.number, life: slot.life }).unwrap();
+        assert!(arena.end(sandgate_ring::Slot { number: slot.number, life: slot.life }).is_none());
+        peer.open(WINDOW).await;
+        is_connected(&lane).await;
+        Self { peer, gateway, lane, carried, rings, arena, bell: bell }
+    }
+
+    fn push(&mut self, record: &[u8], kind: u8) {
+        assert_eq!(self.rings.push(&[record], kind).unwrap(), Push::Done);
+        let _ = self.rings.publish();
+    }
+
+    async fn is_ended_for(mut self, expected: fn(&Violation) -> bool) {
+        // It may sleep; who breaks the rules of the rings may also ring.
+        let _ = rustix::net::send(&self.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        match within("the end", self.carried).await.unwrap() {
+            LinkError::Violation(violation) => assert!(expected(&violation), "{violation}"),
+            other => panic!("{other}"),
+        }
+        assert!(!self.peer.expect_bye().await.is_empty());
+        is_disconnected(&self.lane).await;
+        drop(self.arena);
+        // The lane is none the worse for it.
+        let host = Ends { gateway: self.gateway, host: end(Side::Host) };
+        let far = Lane::new(MODULE, EPOCH, WINDOW);
+        host.host.lanes.add(&far);
+        let _connected = host.connect().await;
+        is_connected(&self.lane).await;
+        self.lane.try_send(parcel(7, 8)).unwrap();
+        while next_parcel(&far).await.1 != 7 {}
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_parcel_ends_the_connection() {
+    let mut host = HostileHost::connect().await;
+    host.push(&[0; 8], 1);
+    host.is_ended_for(|violation| matches!(violation, Violation::Malformed(_))).await;
+}
+
+#[tokio::test]
+async fn a_record_of_another_kind_ends_the_connection() {
+    let mut host = HostileHost::connect().await;
+    host.push(&[0; 40], 9);
+    host.is_ended_for(|violation| matches!(violation, Violation::OutOfPlace(9))).await;
+}
+
+#[tokio::test]
+async fn a_gap_ends_the_connection() {
+    let mut host = HostileHost::connect().await;
+    let mut record = vec![0; 40];
+    record[7] = 2;
+    host.push(&record, 1);
+    let gap = |violation: &Violation| matches!(violation, Violation::Gap { expected: 1, found: 2 });
+    host.is_ended_for(gap).await;
+}
+
+#[tokio::test]
+async fn what_was_not_sent_is_not_settled() {
+    let mut host = HostileHost::connect().await;
+    host.lane.try_send(parcel(1, 8)).unwrap();
+    host.rings.acknowledge(2);
+    let _ = host.rings.publish();
+    host.is_ended_for(|violation| matches!(violation, Violation::Rings(_))).await;
+}
+
+/// Pieces of a parcel that never ends.
+#[tokio::test]
+async fn a_parcel_is_no_longer_in_pieces_than_whole() {
+    let mut host = HostileHost::connect().await;
+    let piece = vec![0; host.rings.longest()];
+    while !host.carried.is_finished() {
+        if host.rings.push(&[&piece], 2).unwrap() == Push::Done {
+            let _ = host.rings.publish();
+            let _ = rustix::net::send(&host.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        }
+        tokio::task::yield_now().await;
+    }
+    host.is_ended_for(|violation| matches!(violation, Violation::Malformed(_))).await;
+}
+
+#[tokio::test]
+async fn a_host_that_uses_no_rings_is_served_on_the_socket() {
+    let gateway = end(Side::Gateway);
+    let lane = Lane::new(MODULE, EPOCH, WINDOW);
+    gateway.lanes.add(&lane);
+    let (mut peer, stream) = RawEnd::pair();
+    let _carried = gateway.carry(stream, HOST);
+    receive_with(&peer.stream).await;
+    peer.send(Frame::Rings { used: false }).await;
+    peer.open(WINDOW).await;
+    lane.send(parcel(1, 8)).await.unwrap();
+    assert!(matches!(peer.recv().await, Frame::Parcel { sequence: 1, .. }));
+}
+
+#[tokio::test]
+async fn a_lane_that_is_not_for_rings_has_none() {
+    let gateway = end(Side::Gateway);
+    let lane = Lane::on_socket(MODULE, EPOCH, WINDOW);
+    gateway.lanes.add(&lane);
+    let (mut peer, stream) = RawEnd::pair();
+    let _carried = gateway.carry(stream, HOST);
+    receive_with(&peer.stream).await;
+    peer.send(Frame::Rings { used: true }).await;
+    peer.open(WINDOW).await;
+    lane.send(parcel(1, 8)).await.unwrap();
+    assert!(matches!(peer.recv().await, Frame::Parcel { sequence: 1, .. }));
+}
+
+/// A host, and a gateway that says what it likes at first.
+fn hostile_gateway() -> (RawEnd, End, JoinHandle<LinkError>) {
+    let host = end(Side::Host);
+    let (peer, stream) = RawEnd::pair();
+    let carried = host.carry(stream, GATEWAY);
+    (peer, host, carried)
+}
+
+#[tokio::test]
+async fn rings_without_memory_end_the_connection() {
+    let (peer, _host, carried) = hostile_gateway();
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    send_with(&peer.stream, &Frame::Rings { used: true }, &[ours.as_fd()]).await;
+    let ended = within("the end", carried).await.unwrap();
+    assert!(matches!(ended, LinkError::Violation(Violation::Descriptors)), "{ended}");
+}
+
+/// Descriptors of something else are no reason not to talk.
+#[tokio::test]
+async fn memory_that_is_none_is_not_used() {
+    let (mut peer, host, _carried) = hostile_gateway();
+    let lane = Lane::new(MODULE, EPOCH, WINDOW);
+    host.lanes.add(&lane);
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    send_with(&peer.stream, &Frame::Rings { used: true }, &[ours.as_fd(), theirs.as_fd()]).await;
+    assert_eq!(peer.recv().await, Frame::Rings { used: false });
+    peer.signal(Signal::Open { module: MODULE, epoch: EPOCH, window: WINDOW, received: 0 }).await;
+    assert!(matches!(peer.recv_signal().await, Signal::Opened { .. }));
+    peer.parcel(MODULE, EPOCH, 1).await;
+    assert_eq!(next_parcel(&lane).await, (1, 1));
+}
+
+#[tokio::test]
+async fn something_else_in_front_of_the_rings_ends_the_connection() {
+    let (mut peer, _host, carried) = hostile_gateway();
+    peer.send(Frame::Ping { sequence: 1 }).await;
+    let ended = within("the end", carried).await.unwrap();
+    assert!(matches!(ended, LinkError::Violation(Violation::OutOfPlace(8))), "{ended}");
+}
+
+#[tokio::test]
+async fn a_slot_that_is_not_there_or_taken_ends_the_connection() {
+    for (number, times) in [(1 << 14, 1), (5, 2)] {
+        let (mut peer, _host, carried) = hostile_gateway();
+        let (_arena, memory) = Arena::create(1 << 14, 4096).unwrap();
+        let (_ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        send_with(&peer.stream, &Frame::Rings { used: true }, &[memory.as_fd(), theirs.as_fd()]).await;
+        assert_eq!(peer.recv().await, Frame::Rings { used: true });
+        for _ in 0..times {
+            let slot = Slot { number, life: 1 };
+            peer.send(Frame::Slot { module: MODULE, epoch: EPOCH, slot }).await;
+        }
+        let ended = within("the end", carried).await.unwrap();
+        assert!(matches!(ended, LinkError::Violation(Violation::Slot { module: MODULE, .. })), "{ended}");
+    }
+}
