@@ -23,8 +23,8 @@ pub struct InstanceTimes {
     pub reused: Vec<Duration>,
 }
 
-/// Makes so many instances of a module, twice, in this thread, with `null` as their arguments. `limits` must be those that the module was
-/// loaded with.
+/// Makes so many instances of a module, twice, in this thread, with `null` as their arguments. `limits` must be those
+/// that the module was loaded with.
 ///
 /// # Errors
 /// An instance fails.

@@ -19,7 +19,8 @@ use registry::Registry;
 
 pub(super) use registry::{Answer, Begun, Key};
 
-/// Signals that wait to be sent: so many, and for each lane some more, for all modules may have something to say at once.
+/// Signals that wait to be sent: so many, and for each lane some small ones more, for all modules may have something to say
+/// at once.
 const SIGNALS_MAX: usize = 1024;
 const SIGNALS_OF_LANE: usize = 2;
 
@@ -147,7 +148,8 @@ impl Lanes {
             return Err(SignalError::TooLong(frame.len()));
         }
         let mut registry = self.shared.lock();
-        if registry.signals.len() >= SIGNALS_MAX + SIGNALS_OF_LANE * registry.lanes.len() {
+        let more = if signal.is_small() { SIGNALS_OF_LANE * registry.lanes.len() } else { 0 };
+        if registry.signals.len() >= SIGNALS_MAX + more {
             return Err(SignalError::Full);
         }
         registry.signals.push_back(signal);

@@ -182,6 +182,11 @@ impl Signal {
         }
     }
 
+    /// Whether it has at most a text of [`TEXT_MAX`] bytes.
+    pub(super) fn is_small(&self) -> bool {
+        !matches!(self, Self::Statistics { .. } | Self::Control { .. })
+    }
+
     /// Whether it goes from a gateway to a host.
     pub(super) fn is_for_hosts(&self) -> bool {
         matches!(self.kind(), Kind::Open | Kind::Start | Kind::Close | Kind::Revive | Kind::Control)
