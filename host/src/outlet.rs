@@ -15,7 +15,7 @@ use crate::budget::Budget;
 use crate::fault::Condemned;
 use crate::flow::Flow;
 use crate::limits::{Exceeded, Limits};
-use crate::workers;
+use crate::workers::{self, Pause};
 use sandgate_attach::Port;
 
 /// While a publish waits for room it looks this often whether the gateway is still there.
@@ -107,6 +107,7 @@ impl Outlet {
         let mut future = pin!(future);
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
+        let mut pause = Pause::new();
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return Ok(Some(output));
@@ -118,7 +119,7 @@ impl Outlet {
             if workers::is_condemned() {
                 return Err(Condemned);
             }
-            thread::park_timeout(left.min(PEER_CHECK));
+            pause.wait(left.min(PEER_CHECK));
         }
     }
 
@@ -225,6 +226,7 @@ impl Outlet {
     fn wait_for_room(&self, port: &Port) -> Result<(), PublishFailure> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
+        let mut pause = Pause::new();
         loop {
             match port.poll_ready(&mut context) {
                 Poll::Ready(Ok(())) => return Ok(()),
@@ -241,7 +243,7 @@ impl Outlet {
             if workers::is_condemned() {
                 return Err(PublishFailure::Condemned);
             }
-            thread::park_timeout(left.min(PEER_CHECK));
+            pause.wait(left.min(PEER_CHECK));
         }
     }
 }

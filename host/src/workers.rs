@@ -9,21 +9,30 @@
 //! A guest that computes for long *steps back*: its thread lets the other threads of the machine go first, those of
 //! other hosts and of the gateway too. A thread that cannot step forward again afterwards leaves.
 //!
+//! A thread that has nothing to do looks after the gateways' rings, see `looking`.
+//!
 //! When all threads are stuck and a task has waited for a while, the ticker *condemns* the task that has run
 //! for longest: the guest in it ends itself when it next looks at [`is_condemned`].
+
+mod doorbells;
+mod looking;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, panic};
 
 use async_task::{Runnable, Task};
+use sandgate_wire::link::Spin;
 
 use crate::precedence::Precedence;
+use doorbells::Doorbells;
+
+pub(crate) use looking::Pause;
 
 /// How long a task keeps its seat, and the resolution of deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -58,6 +67,12 @@ struct Pool {
     turns: AtomicU64,
     asleep: AtomicBool,
     ticker: OnceLock<Thread>,
+    /// Tasks in the queue, for who looks for them without the lock.
+    queued: AtomicUsize,
+    /// None where there are no threads to look.
+    doorbells: Option<Doorbells>,
+    /// How long tasks run, on the whole, in nanoseconds.
+    run_time: AtomicU64,
 }
 
 /// One thread's place.
@@ -78,6 +93,12 @@ struct State {
     seats: usize,
     /// Threads that wait for work. The one that came last is woken first: its caches are warm.
     waiting: Vec<Thread>,
+    /// A thread looks at the gateways' rings again and again, and for tasks: it need not be woken.
+    looks: bool,
+    /// A thread sleeps until a gateway rings.
+    listens: bool,
+    /// How long is looked before somebody sleeps.
+    spin: Spin,
     /// Slots that no thread has.
     free: Vec<usize>,
     /// Threads that have stepped back.
@@ -91,7 +112,7 @@ impl Workers {
     /// The system gives no threads.
     pub fn start(on_tick: impl Fn() + Send + 'static) -> io::Result<Self> {
         let seats = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX / 2);
-        let pool = Arc::new(Pool::new(seats));
+        let pool = Arc::new(Pool::new(seats, Some(Doorbells::new()?)));
         let ticking = pool.clone();
         let ticker =
             thread::Builder::new().name("ticker".into()).spawn(move || ticking.run_ticker(&on_tick))?;
@@ -107,14 +128,14 @@ impl Workers {
     /// deadline is kept. It is for tests that say themselves what happens before what.
     #[must_use]
     pub fn without_threads() -> Self {
-        Self { pool: Arc::new(Pool::new(0)) }
+        Self { pool: Arc::new(Pool::new(0, None)) }
     }
 
     /// Runs the task that has waited for longest until it ends or waits for something, in the calling thread. False if
     /// there is none.
     pub fn run_next(&self) -> bool {
-        let next = self.pool.lock().queue.pop_front();
-        next.map(|(runnable, _)| runnable.run()).is_some()
+        let next = self.pool.pop(&mut self.pool.lock());
+        next.map(Runnable::run).is_some()
     }
 
     /// A number that changes as long as the ticker turns. None: it sleeps, because nothing runs.
@@ -178,15 +199,23 @@ impl State {
     fn threads(&self) -> usize {
         THREADS_MAX - self.free.len()
     }
+
+    /// Whether every thread has something to do.
+    fn has_no_spare(&self) -> bool {
+        self.waiting.is_empty() && !self.listens && !self.looks
+    }
 }
 
 impl Pool {
-    fn new(seats: usize) -> Self {
+    fn new(seats: usize, doorbells: Option<Doorbells>) -> Self {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 seats,
                 waiting: Vec::new(),
+                looks: false,
+                listens: false,
+                spin: Spin::new(),
                 free: (0..THREADS_MAX).rev().collect(),
                 behind: 0,
             }),
@@ -195,6 +224,9 @@ impl Pool {
             turns: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             ticker: OnceLock::new(),
+            queued: AtomicUsize::new(0),
+            doorbells,
+            run_time: AtomicU64::new(0),
         }
     }
 
@@ -207,11 +239,17 @@ impl Pool {
         let now = self.tick.load(Ordering::Relaxed);
         let mut state = self.lock();
         state.queue.push_back((runnable, now));
-        let worker = if state.seats > 0 { state.waiting.pop() } else { None };
+        self.queued.store(state.queue.len(), Ordering::Release);
+        // Who looks finds it.
+        let worker = if state.seats > 0 && !state.looks { self.idle(&mut state) } else { None };
         drop(state);
-        if let Some(worker) = worker {
-            worker.unpark();
-        }
+        self.wake(worker);
+    }
+
+    fn pop(&self, state: &mut State) -> Option<Runnable> {
+        let (runnable, _) = state.queue.pop_front()?;
+        self.queued.store(state.queue.len(), Ordering::Release);
+        Some(runnable)
     }
 
     fn add_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
@@ -231,34 +269,33 @@ impl Pool {
         let slot = &self.slots[place];
         let mut state = self.lock();
         loop {
+            state = self.look_between_tasks(state);
             let runnable = loop {
                 if state.seats > 0
-                    && let Some((runnable, _)) = state.queue.pop_front()
+                    && let Some(runnable) = self.pop(&mut state)
                 {
                     state.seats -= 1;
                     break runnable;
                 }
-                state.waiting.push(thread::current());
-                drop(state);
-                thread::park();
-                state = self.lock();
-                // Whoever woke it took it out; it may also have woken by itself.
-                let me = thread::current().id();
-                state.waiting.retain(|waiting| waiting.id() != me);
+                state = self.rest(state);
             };
+            let other = self.other_for_the_rest(&mut state);
             // The last spare thread sits down: have another one ready, should this one get stuck.
-            if state.waiting.is_empty()
+            if state.has_no_spare()
                 && let Err(error) = self.add_thread(&mut state)
             {
                 tracing::warn!(%error, "no spare worker thread to be had");
             }
             drop(state);
+            self.wake(other);
             let begun = self.tick.load(Ordering::Relaxed) + 1;
             slot.begun.store(begun, Ordering::Relaxed);
             slot.seat.store(begun, Ordering::Relaxed);
             self.keep_ticking();
             // A panic belongs to the task, whose awaiter sees it as a failed task.
+            let since = Instant::now();
             let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| runnable.run()));
+            self.note_run_time(since.elapsed());
             let seated = slot.seat.swap(IDLE, Ordering::AcqRel) != UNSEATED;
             let was_behind = PRECEDENCE.with(Precedence::is_behind);
             // Before it has the lock, see above.
@@ -273,9 +310,9 @@ impl Pool {
             if is_behind {
                 // It would be slower for every task to come. Others are there, and will have others made.
                 state.free.push(place);
-                let other = state.waiting.pop();
+                let other = self.idle(&mut state);
                 drop(state);
-                other.iter().for_each(Thread::unpark);
+                self.wake(other);
                 return;
             }
         }
@@ -328,11 +365,10 @@ impl Pool {
             {
                 let mut state = self.lock();
                 state.seats += 1;
-                let worker = state.waiting.pop();
+                // Also without a task: the one that is slow may have been the one that looks at the rings.
+                let worker = if state.looks { None } else { self.idle(&mut state) };
                 drop(state);
-                if let Some(worker) = worker {
-                    worker.unpark();
-                }
+                self.wake(worker);
             }
         }
         running
@@ -344,7 +380,7 @@ impl Pool {
         let Ok(state) = self.state.try_lock() else { return };
         let Some(waited) = state.queue.front().map(|(_, came)| now.saturating_sub(*came)) else { return };
         let (threads, tasks) = (state.threads(), state.queue.len());
-        let all_busy = state.waiting.is_empty();
+        let all_busy = state.has_no_spare();
         drop(state);
         if waited < LOOK || !all_busy {
             return;

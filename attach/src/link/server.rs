@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_wire::link::{
-    Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, Side, Signal, Versions, carry, greet,
+    Beats, Features, Greeting, Instance, Lanes, LinkError, Offer, RingWatch, Side, Signal, Versions, carry,
+    greet,
 };
 use sandgate_wire::{Channel, Control, Reply, Status};
 use tokio::io::AsyncWriteExt;
@@ -66,6 +67,8 @@ struct State {
     accounts: HashMap<u32, Arc<Account>>,
     tunnels: Tunnels,
     unknown: Burst,
+    /// Who looks after the rings of gateways that connect from now on, if that is not the runtime.
+    watch: Option<Arc<dyn RingWatch>>,
 }
 
 struct Gateway {
@@ -102,6 +105,11 @@ impl LinkServer {
             server.accept(listener).await;
         });
         Ok(())
+    }
+
+    /// Has threads of the process's own look after the rings of gateways that connect from now on.
+    pub fn watched_by(&self, watch: Arc<dyn RingWatch>) {
+        self.lock().watch = Some(watch);
     }
 
     /// The control channel of a module that gateways ask for by its name, on this link. A newer one takes its place.
@@ -246,7 +254,7 @@ impl LinkServer {
                         tracing::warn!("too many gateways at the host link; one was refused");
                         return false;
                     }
-                    Lanes::new()
+                    state.watch.clone().map_or_else(Lanes::new, Lanes::watched_by)
                 }
             }
         };

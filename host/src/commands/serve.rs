@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use sandgate_host::{
@@ -145,6 +146,7 @@ impl Serve {
         let archive = archive.context("the directory for verdicts cannot be made").map_err(failed)?;
         let residents = birth.is_launched().then(Residents::default);
         let (link, unlinked) = birth.link(self.no_link).map_err(failed)?;
+        link.iter().for_each(|link| link.watched_by(Arc::new(workers.clone())));
         let host = Host::new(Surroundings { reporter, archive, link, residents });
         let mut tenants = Tenants { host, link_socket, loaded: 0, has_begun: false };
         let mut loading = match work {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::rings::Rings;
+use super::rings::{RingWatch, Rings};
 use super::{Features, Lane, STATISTICS_MAX, Side, Signal, Violation};
 use crate::limits::CONTROL_MAX;
 use registry::Registry;
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     /// The number of the newest connection.
     newest: watch::Sender<u64>,
     counters: Counters,
+    /// Who looks after rings, if that is not the runtime.
+    watch: Option<Arc<dyn RingWatch>>,
 }
 
 #[derive(Default)]
@@ -79,8 +81,18 @@ impl Lanes {
     /// No lanes yet.
     #[must_use]
     pub fn new() -> Self {
-        let shared =
-            Shared { registry: Mutex::default(), newest: watch::channel(0).0, counters: Counters::default() };
+        Self::make(None)
+    }
+
+    /// No lanes yet; this looks after the rings that carry them.
+    #[must_use]
+    pub fn watched_by(watch: Arc<dyn RingWatch>) -> Self {
+        Self::make(Some(watch))
+    }
+
+    fn make(watch: Option<Arc<dyn RingWatch>>) -> Self {
+        let (registry, newest, counters) = (Mutex::default(), watch::channel(0).0, Counters::default());
+        let shared = Shared { registry, newest, counters, watch };
         Self { shared: Arc::new(shared) }
     }
 
@@ -195,6 +207,10 @@ impl Shared {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    pub(super) fn watch(&self) -> Option<&Arc<dyn RingWatch>> {
+        self.watch.as_ref()
     }
 }
 

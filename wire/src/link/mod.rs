@@ -38,5 +38,7 @@ pub use lanes::{Lanes, LinkStatistics, SignalError};
 pub use negotiation::{Features, Instance, Versions};
 pub use offer::Offer;
 pub use parcel::{Parcel, ParcelKind};
+#[cfg(unix)]
+pub use rings::{RingWatch, Spin, WatchedRings};
 pub use segments::SegmentFrame;
 pub use signal::{STATISTICS_MAX, Signal, State, TEXT_MAX, Window};

@@ -14,12 +14,11 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::frame::{Frame, HEADER_SIZE, Header, Kind, Payload};
 use super::lanes::Shared;
-use super::rings::{self, Rings};
+use super::rings::{self, Rings, Serving};
 use super::{Agreed, Beats, Features, Greeting, Lanes, LinkError, Signal, Violation};
 use descriptors::Source;
 use pulse::Pulse;
@@ -141,7 +140,11 @@ pub async fn carry(
     let mut reader = Reader::new(read, side, lanes.clone(), begun, signals, &pulse);
     let mut writer = Writer::new(write, lanes.clone(), connection, &pulse);
 
-    let _serving = rings.map(|rings| Serving(tokio::spawn(rings.serve())));
+    let serving = rings.map(|rings| Serving::begin(rings, lanes.watch().cloned())).transpose();
+    let _serving = match serving {
+        Ok(serving) => serving,
+        Err(error) => return error.into(),
+    };
     let ended = {
         let mut reading = pin!(reader.run());
         // The writer comes last and sends what the others have left for it.
@@ -178,15 +181,6 @@ async fn share_rings(
     }
     let shared = timeout(beats.patience, rings::establish(stream, side)).await;
     shared.unwrap_or(Err(LinkError::Silent(beats.patience)))
-}
-
-/// Ends the looking at rings with the connection, also when its future is dropped.
-struct Serving(JoinHandle<()>);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Sees to it that the lanes know of the connection's end, also when its future is dropped.

@@ -5,10 +5,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use tokio::io::Interest;
-use tokio::net::UnixStream;
 
 /// This process's end.
 pub(super) struct Bell {
@@ -18,18 +17,23 @@ pub(super) struct Bell {
 impl Bell {
     /// A bell, and the end that is for the peer.
     pub(super) fn pair() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        Ok((Self::new(ours)?, theirs.into()))
+        let (stream, theirs) = UnixStream::pair()?;
+        Ok((Self { stream }, theirs.into()))
     }
 
     /// The end that a peer has sent, which may be anything.
-    pub(super) fn adopt(descriptor: OwnedFd) -> io::Result<Self> {
-        Self::new(descriptor.into())
+    pub(super) fn adopt(descriptor: OwnedFd) -> Self {
+        Self { stream: descriptor.into() }
     }
 
-    fn new(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
+    /// What a runtime waits with until the peer rings.
+    ///
+    /// # Errors
+    /// No descriptor left, or no runtime to wait in.
+    pub(super) fn hear(&self) -> io::Result<tokio::net::UnixStream> {
+        let stream = self.stream.try_clone()?;
         stream.set_nonblocking(true)?;
-        Ok(Self { stream: UnixStream::from_std(stream)? })
+        tokio::net::UnixStream::from_std(stream)
     }
 
     /// Wakes the peer. When it has not heard the last hundreds of times it is told enough; when it has gone, the
@@ -38,17 +42,11 @@ impl Bell {
         let _ = send(&self.stream, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
     }
 
-    /// Waits until the peer has rung, since the last time this was asked.
-    pub(super) async fn heard(&self) {
-        let heard = self.stream.async_io(Interest::READABLE, || self.take().map(|()| true));
-        if !heard.await.unwrap_or(false) {
-            // The peer has gone: the link says so too.
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Takes what has been rung.
-    fn take(&self) -> io::Result<()> {
+    /// Takes what the peer has rung.
+    ///
+    /// # Errors
+    /// `WouldBlock`: nothing more. `UnexpectedEof`: the peer has gone.
+    pub(super) fn take(&self) -> io::Result<()> {
         match recv(&self.stream, &mut [0; 64], RecvFlags::DONTWAIT)? {
             (_, 0) => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),

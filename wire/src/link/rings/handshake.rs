@@ -79,7 +79,7 @@ async fn answer(stream: &mut UnixStream) -> Result<Option<Rings>, LinkError> {
 }
 
 fn open(memory: OwnedFd, bell: OwnedFd) -> Result<Rings, ArenaError> {
-    Ok(Rings::new(Arena::open(memory)?, Bell::adopt(bell)?))
+    Ok(Rings::new(Arena::open(memory)?, Bell::adopt(bell)))
 }
 
 /// What the peer says in the frame behind this header, which must be about rings.

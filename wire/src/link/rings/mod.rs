@@ -6,19 +6,23 @@
 
 mod bell;
 mod handshake;
+mod serving;
 mod spin;
+mod watch;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sandgate_ring::{Arena, End};
 
 use super::Lane;
 use super::frame::Slot;
 use bell::Bell;
-use spin::Spin;
 
 pub(super) use handshake::establish;
+pub(super) use serving::Serving;
+pub use spin::Spin;
+pub use watch::{RingWatch, WatchedRings};
 
 /// Lanes that rings carry at a time. Further ones go over the socket.
 const SLOTS: u32 = 1 << 14;
@@ -84,24 +88,5 @@ impl Rings {
             }
         });
         found > 0
-    }
-
-    /// Looks, sleeps while there is nothing, and is woken by the peer, for as long as it is polled.
-    pub(super) async fn serve(self: Arc<Self>) {
-        let mut spin = Spin::new();
-        loop {
-            if self.look() {
-                spin.found();
-                tokio::task::yield_now().await;
-            } else if spin.goes_on() {
-                tokio::task::yield_now().await;
-            } else if self.arena.fall_asleep() {
-                self.bell.heard().await;
-                self.arena.awake();
-                spin.woken();
-            } else {
-                tokio::task::yield_now().await;
-            }
-        }
     }
 }

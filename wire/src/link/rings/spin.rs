@@ -9,8 +9,12 @@ use std::time::{Duration, Instant};
 const LONGEST: Duration = Duration::from_micros(50);
 /// Shorter is not worth the looking.
 const SHORTEST: Duration = Duration::from_micros(5);
+/// Who was woken after so short a time might have had it sooner: without two processes that wake each other, what is
+/// waited for takes half as long.
+const NEAR: Duration = Duration::from_micros(100);
 
 /// Decides when to sleep.
+#[derive(Clone, Copy, Debug)]
 pub struct Spin {
     /// How long it looks on at present; zero is not at all.
     patience: Duration,
@@ -39,10 +43,11 @@ impl Spin {
     /// It has slept and was woken: had it looked on for longer, would it have been there?
     pub fn woken(&mut self) {
         let idle = self.since.elapsed();
-        self.patience = match idle {
-            soon if soon < LONGEST => LONGEST,
+        let near = if self.patience.is_zero() { NEAR } else { LONGEST };
+        self.patience = match self.patience / 2 {
+            _ if idle < near => LONGEST,
             // In vain.
-            _ if self.patience > 2 * SHORTEST => self.patience / 2,
+            half if half >= SHORTEST => half,
             _ => Duration::ZERO,
         };
         self.since = Instant::now();
@@ -52,5 +57,32 @@ impl Spin {
 impl Default for Spin {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn woken_after(spin: &mut Spin, idle: Duration) -> Duration {
+        spin.since = Instant::now() - idle;
+        spin.woken();
+        spin.patience
+    }
+
+    #[test]
+    fn it_looks_on_where_the_last_came_soon_and_gives_up_by_and_by() {
+        let mut spin = Spin::new();
+        assert!(!spin.goes_on());
+        assert_eq!(woken_after(&mut spin, Duration::from_millis(1)), Duration::ZERO);
+        // The clock moves on between the two looks at it.
+        assert_eq!(woken_after(&mut spin, NEAR / 2), LONGEST);
+        let mut before = LONGEST;
+        while !before.is_zero() {
+            let now = woken_after(&mut spin, Duration::from_millis(1));
+            assert!(now < before);
+            before = now;
+        }
+        assert_eq!(woken_after(&mut spin, NEAR * 2), Duration::ZERO);
     }
 }

@@ -1,0 +1,67 @@
+//! Who looks after the rings of a connection while it lasts: a task of the runtime, or threads of the process's own.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::task::{JoinHandle, yield_now};
+
+use super::{RingWatch, Rings, Spin, WatchedRings};
+
+/// Ends when it is dropped.
+pub(in crate::link) enum Serving {
+    Task(JoinHandle<()>),
+    Watched(Arc<dyn RingWatch>, WatchedRings),
+}
+
+impl Serving {
+    /// Begins. Without a watch it is called in a runtime.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for the bell.
+    pub(in crate::link) fn begin(rings: Arc<Rings>, watch: Option<Arc<dyn RingWatch>>) -> io::Result<Self> {
+        if let Some(watch) = watch {
+            let watched = WatchedRings::new(rings);
+            watch.begin(&watched);
+            return Ok(Self::Watched(watch, watched));
+        }
+        let heard = rings.bell.hear()?;
+        Ok(Self::Task(tokio::spawn(serve(rings, heard))))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        match self {
+            Self::Task(task) => task.abort(),
+            Self::Watched(watch, watched) => watch.end(watched),
+        }
+    }
+}
+
+/// Looks, sleeps while there is nothing, and is woken by the peer.
+async fn serve(rings: Arc<Rings>, heard: UnixStream) {
+    let mut spin = Spin::new();
+    loop {
+        if rings.look() {
+            spin.found();
+            yield_now().await;
+        } else if spin.goes_on() {
+            // Whoever is to send the next message may wait for this processor, or for this thread.
+            std::thread::yield_now();
+            yield_now().await;
+        } else if rings.arena.fall_asleep() {
+            let rung = heard.async_io(Interest::READABLE, || rings.bell.take());
+            if rung.await.is_err() {
+                // The peer has gone: the link says so too.
+                return;
+            }
+            rings.arena.awake();
+            spin.woken();
+        } else {
+            // There is something again already. A peer can have it so for ever.
+            yield_now().await;
+        }
+    }
+}
