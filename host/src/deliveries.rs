@@ -87,12 +87,10 @@ impl Answers {
         !self.over
     }
 
-    /// The call has returned: the first is handled, also when nothing was said of it.
+    /// The call has returned: so the one in hand is handled, if there is one.
     pub(crate) fn finish(&mut self) {
+        self.answered += usize::from(!self.over);
         self.over = true;
-        if self.given > 0 {
-            self.answered = self.answered.max(1);
-        }
     }
 
     /// How many are handled, from the first on.
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_guest_that_says_nothing_the_first_is_handled() {
+    fn a_guest_that_returns_has_handled_what_is_in_hand() {
         let mut answers = Answers::none();
         answers.finish();
         assert_eq!(answers.handled(), 0);
@@ -167,5 +165,9 @@ mod tests {
         answers.finish();
         assert_eq!(answers.handled(), 1);
         assert!(!answers.note(Ok(())), "it is over");
+        answers.expect(3, Instant::now() + LONG);
+        assert!(answers.note(Ok(())) && answers.go_on(Instant::now()));
+        answers.finish();
+        assert_eq!(answers.handled(), 2);
     }
 }

@@ -307,6 +307,7 @@ mod tests {
 
     #[test]
     fn an_encoded_message_is_refused_in_the_same_words() {
+        type Texts = Vec<(String, String)>;
         let (host, _gateway) = MemoryChannel::pair(16);
         let mut outlet = Outlet::new(Arc::default());
         outlet.open(Port::pair(Arc::new(host)));
@@ -315,7 +316,7 @@ mod tests {
         outlet.begin_call(Instant::now(), Duration::from_secs(2));
         // Of equal length, so that the encoded bytes can be made of another message.
         let texts = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), "1".to_owned())).collect();
-        let cases: [(Vec<(String, String)>, Vec<(String, String)>, usize); 3] = [
+        let cases: [(Texts, Texts, usize); 3] = [
             (texts(&["key", "key"]), texts(&["key", "kex"]), 0),
             (texts(&["a", "b", "c"]), texts(&["a", "b", "c"]), 0),
             (texts(&["a"]), texts(&["a"]), 100),

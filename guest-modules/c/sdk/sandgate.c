@@ -148,6 +148,8 @@ __attribute__((__export_name__("sandgate:gateway/encoded-handler@0.1.0#receive-e
         at = message.frame + sandgate_frame_size(message.frame) + 1;
         const char *const reason = module_receive(&message, &told);
         sandgate_message_clear(&message);
+        /* Returning answers the last one, if it is no error. */
+        if (reason == NULL && at == deliveries + size) break;
         goes_on = sandgate_done(reason != NULL, reason, reason == NULL ? 0 : strlen(reason)) != 0;
     }
     free(deliveries);

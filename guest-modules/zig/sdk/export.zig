@@ -80,19 +80,20 @@ pub fn exportModule(comptime Module: type) void {
                     .source = if (source.len == 0) null else source,
                     .attempt = encoded.number(rest),
                 };
-                const goes_on = answer(frame[0..end], delivery);
+                rest = frame[end + 1 ..];
+                const goes_on = answer(frame[0..end], delivery, rest.len == 0);
                 abi.endCall();
                 if (!goes_on) return;
-                rest = frame[end + 1 ..];
             }
         }
 
-        fn answer(frame: []const u8, delivery: sandgate.Delivery) bool {
+        /// Whether to go on. Returning answers the last one, if it is no error.
+        fn answer(frame: []const u8, delivery: sandgate.Delivery, is_last: bool) bool {
             take(frame, delivery) catch |failure| {
                 const reason = sandgate.why(failure);
                 return abi.encoded_deliveries.done(1, reason.ptr, reason.len) != 0;
             };
-            return abi.encoded_deliveries.done(0, "", 0) != 0;
+            return !is_last and abi.encoded_deliveries.done(0, "", 0) != 0;
         }
 
         fn take(frame: []const u8, delivery: sandgate.Delivery) !void {

@@ -182,7 +182,7 @@ fn over_the_link_those_beside_a_message_that_fails_are_handled_once() {
             match timeout(LONG, gateway.recv()).await.expect("it comes").unwrap() {
                 Arrival::Parcel { parcel, .. } if parcel.kind == ParcelKind::DeadLetter => dead += 1,
                 Arrival::Parcel { parcel, .. } if parcel.kind == ParcelKind::Message => {
-                    outputs.push(parcel.body)
+                    outputs.push(parcel.body);
                 }
                 Arrival::Parcel { .. } => {}
                 Arrival::Settled(sequence) => settled = sequence,

@@ -152,8 +152,9 @@ fn up_to_nul(bytes: &[u8]) -> usize {
 
 /// Handles what one call of the host has brought, one after the other, as long as the host lets it go on.
 pub fn each(deliveries: Vec<u8>, mut receive: impl FnMut(Message, Delivery) -> Result<(), String>) {
-    let mut answer = |encoded: Encoded, delivery| match receive(encoded.into(), delivery) {
-        Ok(()) => done(Ok(())),
+    // Returning answers the last one, if it is no error.
+    let mut goes_on = |encoded: Encoded, delivery, is_last: bool| match receive(encoded.into(), delivery) {
+        Ok(()) => !is_last && done(Ok(())),
         Err(reason) => done(Err(&reason)),
     };
     let mut at = 0;
@@ -165,12 +166,13 @@ pub fn each(deliveries: Vec<u8>, mut receive: impl FnMut(Message, Delivery) -> R
         let name = &deliveries[source..begin - 1];
         let source = (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned());
         let delivery = Delivery { source, attempt };
-        if at == 0 && end + 1 == deliveries.len() {
+        let is_last = end + 1 == deliveries.len();
+        if is_last && at == 0 {
             // It is alone: all bytes are its own.
-            answer(Encoded { bytes: deliveries, begin }, delivery);
+            goes_on(Encoded { bytes: deliveries, begin }, delivery, is_last);
             return;
         }
-        if !answer(Encoded { bytes: deliveries[begin..end].to_vec(), begin: 0 }, delivery) {
+        if !goes_on(Encoded { bytes: deliveries[begin..end].to_vec(), begin: 0 }, delivery, is_last) {
             return;
         }
         at = end + 1;
