@@ -73,10 +73,10 @@ async fn a_pair_channel_keeps_so_many_messages() {
     let mut gateway =
         Gateway::with_options("publish_flood", limits(&["max-outbound-messages=4"]), false).await;
     gateway.attach("10").await;
-    for _ in 0..2 {
-        gateway.publish(&message(&[], b"")).await;
+    // The first of them is done with when the second one has been taken: it is too large to be handed over with others.
+    for content in [vec![0; 1 << 17], Vec::new()] {
+        gateway.publish(&message(&[], &content)).await;
     }
-    // The first of them is done with when the second one has been taken.
     let channel = gateway.message.clone().unwrap();
     let taken = async {
         while channel.statistics().waiting > 0 {

@@ -32,9 +32,9 @@ impl LinkPeer {
         Self::new(stream)
     }
 
-    /// Says Hello with these versions and all features, and hears the other side's.
+    /// Says Hello with these versions and all features that need no answer, and hears the other side's.
     pub fn greet(&mut self, instance: Instance, oldest: u16, newest: u16) -> Greeting {
-        let (versions, features) = (Versions { oldest, newest }, Features(u64::MAX));
+        let (versions, features) = (Versions { oldest, newest }, Features(!Features::RINGS.0));
         self.send(&Frame::Hello(Greeting { versions, features, instance }));
         match self.recv() {
             Frame::Hello(greeting) => greeting,

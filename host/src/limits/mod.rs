@@ -82,7 +82,7 @@ impl Default for Limits {
             max_wasm_stack: 512 * KIB,
             max_publishes_per_call: 100_000,
             max_published_bytes_per_call: 256 * MIB,
-            max_publish_rate: 1_000_000,
+            max_publish_rate: 10_000_000,
             max_publish_byte_rate: GIB,
             max_message_size: sandgate_wire::limits::MESSAGE_MAX as u64,
             max_properties: sandgate_wire::limits::PROPERTIES_MAX as u64,

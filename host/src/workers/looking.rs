@@ -29,7 +29,7 @@ impl RingWatch for Workers {
     fn begin(&self, rings: &WatchedRings) {
         if let Some(doorbells) = &self.pool.doorbells {
             doorbells.add(rings);
-            self.pool.have_somebody_listen();
+            self.pool.have_somebody_look();
         }
     }
 
@@ -83,6 +83,14 @@ impl Pool {
     fn have_somebody_listen(&self) {
         let mut state = self.lock();
         let other = if state.looks || state.listens { None } else { self.idle(&mut state) };
+        drop(state);
+        self.wake(other);
+    }
+
+    /// There are rings that nobody knows of who listens already.
+    fn have_somebody_look(&self) {
+        let mut state = self.lock();
+        let other = if state.looks { None } else { self.idle(&mut state) };
         drop(state);
         self.wake(other);
     }

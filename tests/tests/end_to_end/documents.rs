@@ -54,6 +54,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("cargo xtask demo", "a step of cargo xtask test"),
     ("cargo xtask bench", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only segments", "a step of cargo xtask test, with --smoke"),
+    ("cargo xtask bench --only call", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only recovery", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only instance", "a step of cargo xtask test, with --smoke"),
     ("cargo xtask bench --only density", "a step of cargo xtask test, with --smoke"),
