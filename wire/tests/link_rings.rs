@@ -87,7 +87,7 @@ impl HostileHost {
         assert!(arena.end(sandgate_ring::Slot { number: slot.number, life: slot.life }).is_none());
         peer.open(WINDOW).await;
         is_connected(&lane).await;
-        Self { peer, gateway, lane, carried, rings, arena, bell: bell }
+        Self { peer, gateway, lane, carried, rings, arena, bell }
     }
 
     fn push(&mut self, record: &[u8], kind: u8) {
@@ -95,7 +95,7 @@ impl HostileHost {
         let _ = self.rings.publish();
     }
 
-    async fn is_ended_for(mut self, expected: fn(&Violation) -> bool) {
+    async fn ends_for(mut self, expected: fn(&Violation) -> bool) {
         // It may sleep; who breaks the rules of the rings may also ring.
         let _ = rustix::net::send(&self.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         match within("the end", self.carried).await.unwrap() {
@@ -120,14 +120,14 @@ impl HostileHost {
 async fn a_record_that_is_no_parcel_ends_the_connection() {
     let mut host = HostileHost::connect().await;
     host.push(&[0; 8], 1);
-    host.is_ended_for(|violation| matches!(violation, Violation::Malformed(_))).await;
+    host.ends_for(|violation| matches!(violation, Violation::Malformed(_))).await;
 }
 
 #[tokio::test]
 async fn a_record_of_another_kind_ends_the_connection() {
     let mut host = HostileHost::connect().await;
     host.push(&[0; 40], 9);
-    host.is_ended_for(|violation| matches!(violation, Violation::OutOfPlace(9))).await;
+    host.ends_for(|violation| matches!(violation, Violation::OutOfPlace(9))).await;
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn a_gap_ends_the_connection() {
     record[7] = 2;
     host.push(&record, 1);
     let gap = |violation: &Violation| matches!(violation, Violation::Gap { expected: 1, found: 2 });
-    host.is_ended_for(gap).await;
+    host.ends_for(gap).await;
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn what_was_not_sent_is_not_settled() {
     host.lane.try_send(parcel(1, 8)).unwrap();
     host.rings.acknowledge(2);
     let _ = host.rings.publish();
-    host.is_ended_for(|violation| matches!(violation, Violation::Rings(_))).await;
+    host.ends_for(|violation| matches!(violation, Violation::Rings(_))).await;
 }
 
 /// Pieces of a parcel that never ends.
@@ -161,7 +161,7 @@ async fn a_parcel_is_no_longer_in_pieces_than_whole() {
         }
         tokio::task::yield_now().await;
     }
-    host.is_ended_for(|violation| matches!(violation, Violation::Malformed(_))).await;
+    host.ends_for(|violation| matches!(violation, Violation::Malformed(_))).await;
 }
 
 #[tokio::test]

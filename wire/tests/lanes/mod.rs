@@ -6,7 +6,7 @@ use crate::support::link::{
 };
 use crate::support::within;
 use sandgate_wire::link::{
-    Arrival, Closed, Features, Frame, Instance, Lane, LaneSendError, LinkError, STATISTICS_MAX, Side, Signal,
+    Arrival, Closed, Frame, Instance, Lane, LaneSendError, LinkError, STATISTICS_MAX, Side, Signal,
     SignalError, State, Window,
 };
 
@@ -211,19 +211,6 @@ async fn a_gateways_settling_waits_for_nothing() {
     module.abort();
 }
 
-/// What comes for a lane that is not there. In rings that nobody reads it just stays.
-async fn a_stray_is_counted(ends: &Ends) {
-    if crate::FEATURES.contains(Features::RINGS) {
-        return;
-    }
-    within("the stray", async {
-        while ends.gateway.lanes.statistics().strays == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn closing_gives_back_what_is_unsettled_and_leaves_what_arrived() {
     let ends = Ends::with(crate::FEATURES);
@@ -253,7 +240,7 @@ async fn closing_gives_back_what_is_unsettled_and_leaves_what_arrived() {
     assert!(!*gateway.connected().borrow());
     // The other end goes on sending into nothing.
     host.send(parcel(11, 8)).await.unwrap();
-    a_stray_is_counted(&ends).await;
+    ends.count_a_stray_at_the_gateway().await;
 }
 
 #[tokio::test]
@@ -361,7 +348,7 @@ async fn a_removed_lane_is_not_carried_and_its_frames_are_strays() {
     assert!(ends.gateway.lanes.remove(1, 1).is_none());
     is_disconnected(&gateway).await;
     host.send(parcel(1, 8)).await.unwrap();
-    a_stray_is_counted(&ends).await;
+    ends.count_a_stray_at_the_gateway().await;
     // It is added again, and nothing was lost.
     ends.gateway.lanes.add(&gateway);
     assert_eq!(next_parcel(&gateway).await, (1, 1));

@@ -151,6 +151,21 @@ impl Ends {
     }
 }
 
+impl Ends {
+    /// Waits until what comes for a lane that is not there is counted. In rings that nobody reads it just stays.
+    pub async fn count_a_stray_at_the_gateway(&self) {
+        if self.gateway.features.contains(Features::RINGS) {
+            return;
+        }
+        within("the stray", async {
+            while self.gateway.lanes.statistics().strays == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
 impl Connected {
     /// Cuts the connection at the host's end and says why the gateway's ended.
     pub async fn cut(self) -> LinkError {

@@ -1,18 +1,18 @@
 //! What a [`Lanes`](super::Lanes) knows, under its lock, and what a connection asks of it.
 
+mod chosen;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use sandgate_ring::End;
-
 use super::{Connection, Shared};
 use crate::link::connection::{Batch, Side};
-use crate::link::frame::Slot;
 use crate::link::lane::Resumed;
 use crate::link::rings::Rings;
 use crate::link::{Agreed, Features, Instance, Lane, LinkError, Signal, Violation, Window};
+use chosen::Chosen;
 
 /// Modules that one connection may name.
 const MODULES_MAX: usize = 1 << 16;
@@ -51,12 +51,6 @@ struct Current {
     side: Side,
     features: Features,
     rings: Option<Arc<Rings>>,
-}
-
-/// By the epoch of a lane, this process's end of its rings.
-struct Chosen {
-    epoch: u32,
-    end: End,
 }
 
 struct Asked {
@@ -128,14 +122,6 @@ impl Registry {
         self.writer.take()
     }
 
-    /// At a gateway: chooses the rings of a lane that is to be opened.
-    fn choose(&mut self, (module, epoch): Key) -> Option<Slot> {
-        let end = self.current.as_ref()?.rings.as_ref()?.allocate()?;
-        let sandgate_ring::Slot { number, life } = end.slot();
-        self.chosen.insert(module, Chosen { epoch, end });
-        Some(Slot { number, life })
-    }
-
     fn is_current(&self, connection: u64) -> bool {
         self.current.as_ref().is_some_and(|current| current.number == connection)
     }
@@ -165,16 +151,6 @@ impl Registry {
 
     fn ask(&mut self, (module, epoch): Key, received: u64, window: Window) {
         self.asked.insert(module, Asked { epoch, waits: true, received, window });
-    }
-
-    /// The rings of a lane that were chosen and are not in use yet.
-    fn take_chosen(&mut self, (module, epoch): Key) -> Option<End> {
-        let chosen = self.chosen.remove(&module)?;
-        if chosen.epoch == epoch {
-            return Some(chosen.end);
-        }
-        self.chosen.insert(module, chosen);
-        None
     }
 
     fn answered(&mut self, (module, epoch): Key) {
@@ -227,20 +203,6 @@ impl Shared {
         });
         changed.iter().for_each(Lane::show_connected);
         Ok(Begun { number, over })
-    }
-
-    /// The connection has rings, which carry the lanes that are opened from now on.
-    pub(in crate::link) fn share(&self, connection: u64, rings: Arc<Rings>) {
-        let mut registry = self.lock();
-        let current = registry.current.as_mut().filter(|current| current.number == connection);
-        if let Some(current) = current {
-            current.rings = Some(rings);
-        }
-    }
-
-    /// Whether lanes have something to send for which there is no room in the rings yet.
-    pub(in crate::link) fn is_held_back(&self) -> bool {
-        self.lock().lanes.values().any(Lane::is_held_back)
     }
 
     /// A connection has ended.
@@ -371,24 +333,6 @@ impl Shared {
             writer.wake();
         }
         Ok(Answer::Here)
-    }
-
-    /// At a host: the gateway has chosen rings for a lane that it opens next.
-    pub(in crate::link) fn on_slot(
-        &self,
-        connection: u64,
-        (module, epoch): Key,
-        slot: Slot,
-    ) -> Result<(), Violation> {
-        let mut registry = self.lock();
-        let Some(current) = registry.current.as_ref().filter(|current| current.number == connection) else {
-            return Ok(());
-        };
-        let end = current.rings.as_ref().and_then(|rings| rings.take(slot));
-        let end = end.ok_or(Violation::Slot { module, slot: slot.number })?;
-        // No peer can make this grow beyond what the arena has.
-        registry.chosen.insert(module, Chosen { epoch, end });
-        Ok(())
     }
 
     /// At a host: the gateway closes a lane, so nobody waits for an answer.
