@@ -95,7 +95,19 @@ impl HostileHost {
         let _ = self.rings.publish();
     }
 
-    async fn ends_for(mut self, expected: fn(&Violation) -> bool) {
+    /// The gateway ends the connection for this, and the lane is none the worse for it.
+    async fn ends_for(self, expected: fn(&Violation) -> bool) {
+        let (gateway, lane) = self.broken_by(expected).await;
+        let ends = Ends { gateway, host: end(Side::Host) };
+        let far = Lane::new(MODULE, EPOCH, WINDOW);
+        ends.host.lanes.add(&far);
+        let _connected = ends.connect().await;
+        is_connected(&lane).await;
+        lane.try_send(parcel(7, 8)).unwrap();
+        while next_parcel(&far).await.1 != 7 {}
+    }
+
+    async fn broken_by(mut self, expected: fn(&Violation) -> bool) -> (End, Lane) {
         // It may sleep; who breaks the rules of the rings may also ring.
         let _ = rustix::net::send(&self.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         match within("the end", self.carried).await.unwrap() {
@@ -104,15 +116,7 @@ impl HostileHost {
         }
         assert!(!self.peer.expect_bye().await.is_empty());
         is_disconnected(&self.lane).await;
-        drop(self.arena);
-        // The lane is none the worse for it.
-        let host = Ends { gateway: self.gateway, host: end(Side::Host) };
-        let far = Lane::new(MODULE, EPOCH, WINDOW);
-        host.host.lanes.add(&far);
-        let _connected = host.connect().await;
-        is_connected(&self.lane).await;
-        self.lane.try_send(parcel(7, 8)).unwrap();
-        while next_parcel(&far).await.1 != 7 {}
+        (self.gateway, self.lane)
     }
 }
 
@@ -153,7 +157,7 @@ async fn what_was_not_sent_is_not_settled() {
 #[tokio::test]
 async fn a_parcel_is_no_longer_in_pieces_than_whole() {
     let mut host = HostileHost::connect().await;
-    let piece = vec![0; host.rings.longest()];
+    let piece = vec![0; host.rings.longest() / 2];
     while !host.carried.is_finished() {
         if host.rings.push(&[&piece], 2).unwrap() == Push::Done {
             let _ = host.rings.publish();
@@ -162,6 +166,51 @@ async fn a_parcel_is_no_longer_in_pieces_than_whole() {
         tokio::task::yield_now().await;
     }
     host.ends_for(|violation| matches!(violation, Violation::Malformed(_))).await;
+}
+
+/// They would cost nothing, so there could be any number of them.
+#[tokio::test]
+async fn a_piece_has_its_length() {
+    for length in [0, 1, 100] {
+        let mut host = HostileHost::connect().await;
+        host.push(&vec![0; length], 2);
+        host.ends_for(|violation| matches!(violation, Violation::OutOfPlace(2))).await;
+    }
+}
+
+#[tokio::test]
+async fn a_parcel_that_comes_again_and_again_ends_the_connection() {
+    let mut host = HostileHost::connect().await;
+    let record = encoded(1, 8);
+    for _ in 0..=WINDOW.messages + 1 {
+        host.push(&record, 1);
+    }
+    host.broken_by(|violation| matches!(violation, Violation::Window(1))).await;
+}
+
+/// A record with a parcel of this number, whose body has this length.
+fn encoded(sequence: u64, length: usize) -> Vec<u8> {
+    let frame = Frame::Parcel { module: MODULE, epoch: EPOCH, sequence, parcel: parcel(sequence, length) };
+    let bytes = frame.encode().unwrap();
+    [&sequence.to_be_bytes(), &bytes[24..]].concat()
+}
+
+/// It waits for room, and for nothing else: whoever makes some on leaving has to say so.
+#[tokio::test]
+async fn who_leaves_rings_wakes_who_waits_for_room_in_them() {
+    let mut host = HostileHost::connect().await;
+    let mut sequence = 1;
+    while host.rings.push(&[&encoded(sequence, 40_000)], 1).unwrap() == Push::Done {
+        sequence += 1;
+    }
+    // Nobody rings, so the gateway does not look.
+    let _ = host.rings.publish();
+    assert!(!host.rings.want_room(40_000).unwrap());
+    let mut byte = [0];
+    while rustix::net::recv(&host.bell, &mut byte, RecvFlags::DONTWAIT).is_ok() {}
+    assert!(host.arena.fall_asleep());
+    drop(host.lane.close());
+    assert!(rustix::net::recv(&host.bell, &mut byte, RecvFlags::DONTWAIT).is_ok());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
@@ -19,7 +19,8 @@ const GATEWAY: u64 = 1;
 
 /// The rings of all connections, and what a thread sleeps on that waits for them.
 pub(super) struct Doorbells {
-    watched: RwLock<Vec<WatchedRings>>,
+    /// Copied to be gone through: what looking brings about takes the pool's lock, under which this one is taken too.
+    watched: RwLock<Arc<[WatchedRings]>>,
     /// Whether there are any.
     any: AtomicBool,
     /// Becomes ready when a gateway rings, or [`Doorbells::interrupt`] is called.
@@ -32,7 +33,7 @@ impl Doorbells {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let interrupts = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &interrupts, EventData::new_u64(INTERRUPT), EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { watched: RwLock::default(), any: AtomicBool::new(false), epoll, interrupts })
+        Ok(Self { watched: RwLock::new(Arc::from([])), any: AtomicBool::new(false), epoll, interrupts })
     }
 
     /// Whether any gateway has rings.
@@ -41,26 +42,31 @@ impl Doorbells {
     }
 
     pub(super) fn add(&self, rings: &WatchedRings) {
-        // Not added, it is heard when somebody looks for another reason, which is late and not lost.
+        // Not added, it is heard when somebody looks for another reason.
         if let Err(error) =
             epoll::add(&self.epoll, rings, EventData::new_u64(GATEWAY), EventFlags::IN | EventFlags::ET)
         {
             tracing::error!(%error, "a gateway's bell cannot be waited for");
         }
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).push(rings.clone());
-        self.any.store(true, Ordering::Relaxed);
+        self.change(|watched| watched.push(rings.clone()));
     }
 
     pub(super) fn remove(&self, rings: &WatchedRings) {
         // It is closed with the last of its clones at the latest, and goes from there then.
         let _ = epoll::delete(&self.epoll, rings);
+        self.change(|watched| watched.retain(|other| other != rings));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<WatchedRings>)) {
         let mut watched = self.watched.write().unwrap_or_else(PoisonError::into_inner);
-        watched.retain(|other| other != rings);
-        self.any.store(!watched.is_empty(), Ordering::Relaxed);
+        let mut all = watched.to_vec();
+        change(&mut all);
+        self.any.store(!all.is_empty(), Ordering::Relaxed);
+        *watched = all.into();
     }
 
     fn all(&self, mut of: impl FnMut(&WatchedRings) -> bool) -> bool {
-        let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner);
+        let watched = self.watched.read().unwrap_or_else(PoisonError::into_inner).clone();
         watched.iter().fold(false, |any, rings| any | of(rings))
     }
 

@@ -116,7 +116,15 @@ impl Lanes {
     /// Takes a lane out, which is not carried any more. It is neither closed nor does the peer hear of it:
     /// that is for [`Lane::close`] and [`Signal::Close`].
     pub fn remove(&self, module: u32, epoch: u32) -> Option<Lane> {
-        let removed = self.shared.lock().remove((module, epoch))?;
+        let mut registry = self.shared.lock();
+        let removed = registry.remove((module, epoch));
+        // A Bye may have waited for what it had to send.
+        let writer = removed.as_ref().and_then(|_| registry.writer.take());
+        drop(registry);
+        let removed = removed?;
+        if let Some(writer) = writer {
+            writer.wake();
+        }
         removed.show_connected();
         Some(removed)
     }

@@ -1,10 +1,11 @@
 //! A gateway in this process, as the program `gateway` has it, whose own modules do what the benchmark asks of them.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use sandgate_gateway::broker::{Link, OnFull, Source};
+use sandgate_gateway::broker::{Link, OnFull, Route, Source};
 use sandgate_gateway::config::Config;
 use sandgate_gateway::gateway::Gateway;
 use sandgate_gateway::module::{Context as ModuleContext, Life, Module};
@@ -76,6 +77,11 @@ impl LocalGateway {
     /// Adds links.
     pub(crate) fn add_links(&self, links: impl IntoIterator<Item = Link>) -> Result<()> {
         Ok(self.gateway.broker().add_links(links)?)
+    }
+
+    /// The routes by which a module gets messages.
+    pub(crate) fn routes_to(&self, sink: &str) -> Vec<Arc<Route>> {
+        self.gateway.broker().routes().into_iter().filter(|route| route.sink() == sink).collect()
     }
 
     pub(crate) fn statuses(&self) -> Vec<ModuleStatus> {

@@ -16,6 +16,7 @@ mod goal;
 mod host;
 mod hostile;
 mod instance;
+mod into_guest;
 mod languages;
 mod local;
 mod plots;
@@ -126,6 +127,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
                 echo::measure(&mut report, way, size, rounds, scale).context(name)?;
             }
         }
+    }
+    if wanted("link into") {
+        into_guest::measure(&mut report, rounds, scale).context("link into")?;
     }
     if wanted("start") {
         start::measure(&mut report, rounds, scale).context("start")?;

@@ -68,6 +68,10 @@ impl<'a> Writer<'a> {
                     return Poll::Ready(Ok(leaves));
                 }
                 if !self.pulse.is_due() && self.lanes.rest(self.connection, context.waker()) {
+                    // Whoever has sent the last meanwhile has woken nobody.
+                    if self.bye.is_some() && !self.lanes.is_held_back() {
+                        continue;
+                    }
                     return Poll::Pending;
                 }
             }

@@ -59,7 +59,7 @@ impl State {
             None => {}
             Some((_, Err(violation))) => self.break_off(violation),
             Some((Side::Host, Ok(has_more))) => {
-                if self.producer.is_some() {
+                if self.producer.is_some() || self.outgoing.is_held_by_window() {
                     self.note_settled();
                 }
                 if has_more {
@@ -73,7 +73,8 @@ impl State {
             },
         }
         self.send_through_rings();
-        After { consumer, ..self.after() }
+        let after = self.after();
+        After { consumer: consumer.or(after.consumer), ..after }
     }
 
     /// Takes in what there is, if nothing waits for the consumer yet.
@@ -83,7 +84,7 @@ impl State {
         }
     }
 
-    /// Takes in what there is, up to so many records. An honest peer sends no more than the window.
+    /// Takes in what there is, up to so many parcels and settlings. An honest peer sends no more than the window.
     pub(super) fn take_in(&mut self, most: usize) {
         for _ in 0..most {
             let Some(ring) = &mut self.ring else { return };
@@ -109,9 +110,10 @@ impl State {
 
     fn note(&mut self, taken: Taken) {
         let noted = match taken {
-            Taken::Parcel { sequence, size, parcel } => {
-                self.incoming.arrive(sequence, size, parcel).map(drop)
-            }
+            Taken::Parcel { sequence, size, parcel } => match self.incoming.arrive(sequence, size, parcel) {
+                Ok(false) => self.note_duplicate(sequence),
+                arrived => arrived.map(drop),
+            },
             Taken::Settled(sequence) => self.outgoing.settle(sequence).map(|is_new| {
                 if is_new {
                     self.incoming.arrive_settled(sequence);
@@ -122,6 +124,22 @@ impl State {
         };
         if let Err(violation) = noted {
             self.break_off(violation);
+        }
+    }
+
+    /// A parcel that has come before costs no window. In rings, which end with their connection, none comes from an
+    /// honest peer.
+    fn note_duplicate(&mut self, sequence: u64) -> Result<(), Violation> {
+        let count = self.ring.as_mut().map_or(0, Ringed::count_duplicate);
+        if count > self.incoming.most() { Err(Violation::Window(sequence)) } else { Ok(()) }
+    }
+
+    /// Looks for room before somebody waits for it, and sees to it that the lane is told of it.
+    pub(super) fn look_for_room(&mut self) {
+        self.note_settled();
+        // At a gateway what is settled comes behind arrivals, and who takes these may be waiting for something else.
+        if self.consumer.is_none() {
+            self.take_in(usize::MAX);
         }
     }
 
@@ -136,12 +154,24 @@ impl State {
         }
         self.held_back = self.outgoing.has_next();
         self.all_sent |= was_held_back && !self.held_back;
+        if self.outgoing.is_held_by_window() {
+            // The peer has to be asked to tell of room.
+            self.note_settled();
+        }
     }
 
     /// The rings carry nothing any more. What the peer has put into them before is taken in.
     pub(super) fn leave_rings(&mut self) {
-        self.take_in(usize::MAX);
-        self.ring = None;
+        // Out of the way first: what is settled there makes room, and nobody sees any more what would be sent into it.
+        let Some(mut ring) = self.ring.take() else { return };
+        let mut left = 2 * u64::from(self.incoming.most()) + 2;
+        while left > 0
+            && let Ok(Some(taken)) = ring.take(self.outgoing.written())
+            && self.broken.is_none()
+        {
+            left -= 1;
+            self.note(taken);
+        }
     }
 
     fn break_off(&mut self, violation: Violation) {
@@ -154,7 +184,7 @@ impl State {
         After {
             rings: self.ring.as_mut().and_then(Ringed::take_due),
             producer: self.producer_to_wake(),
-            consumer: None,
+            consumer: if self.incoming.is_empty() { None } else { self.consumer.take() },
             all_sent: std::mem::take(&mut self.all_sent).then(|| self.connection.clone()).flatten(),
             broken: self.broken.take(),
         }

@@ -96,6 +96,11 @@ impl Incoming {
         self.written
     }
 
+    /// How many parcels the peer may have unsettled.
+    pub(super) fn most(&self) -> u32 {
+        self.window.messages
+    }
+
     /// Whether nothing waits for the consumer.
     pub(super) fn is_empty(&self) -> bool {
         self.arrivals.is_empty()

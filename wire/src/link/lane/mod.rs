@@ -211,6 +211,9 @@ impl Lane {
             state.note_settled();
         }
         if state.outgoing.is_full() {
+            let after = state.after();
+            drop(state);
+            after.run();
             return Err(LaneSendError::Full(parcel));
         }
         let sequence = state.outgoing.push(parcel, size);
@@ -228,13 +231,16 @@ impl Lane {
             return Poll::Ready(Err(Closed));
         }
         if state.outgoing.is_full() {
-            state.note_settled();
+            state.look_for_room();
         }
-        if !state.outgoing.is_full() {
-            return Poll::Ready(Ok(()));
+        let full = state.outgoing.is_full();
+        let after = state.after();
+        if full {
+            remember(&mut state.producer, context);
         }
-        remember(&mut state.producer, context);
-        Poll::Pending
+        drop(state);
+        after.run();
+        if full { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// Sends a parcel, waiting for room.
@@ -262,13 +268,18 @@ impl Lane {
             if state.closed {
                 return Poll::Ready(Err(Closed));
             }
-            state.note_settled();
-            if state.outgoing.kept() == 0 {
-                return Poll::Ready(Ok(()));
+            if state.outgoing.kept() > 0 {
+                state.look_for_room();
             }
-            // Woken when half of the window is free, so once more at the latest when all of it is.
-            remember(&mut state.producer, context);
-            Poll::Pending
+            let settled = state.outgoing.kept() == 0;
+            let after = state.after();
+            if !settled {
+                // Woken when half of the window is free, so once more at the latest when all of it is.
+                remember(&mut state.producer, context);
+            }
+            drop(state);
+            after.run();
+            if settled { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
     }
@@ -294,7 +305,11 @@ impl Lane {
         let mut state = self.lock();
         state.take_some_in();
         let arrival = match state.incoming.next() {
-            Some(arrival) => Poll::Ready(Ok(arrival)),
+            Some(arrival) => {
+                // It does not wait any more, and may not ask again for long.
+                state.consumer = None;
+                Poll::Ready(Ok(arrival))
+            }
             None if state.closed => Poll::Ready(Err(Closed)),
             None => {
                 remember(&mut state.consumer, context);
@@ -355,18 +370,21 @@ impl Lane {
         let mut state = self.lock();
         state.leave_rings();
         state.closed = true;
-        state.connection = None;
+        let connection = state.connection.take();
+        let was_held_back = std::mem::take(&mut state.held_back);
         let unsettled = state.outgoing.drain();
         let segments = state.segments.close();
         let wakers = [state.producer.take(), state.consumer.take()];
         drop(state);
         wakers.into_iter().for_each(wake);
         segments.wake();
+        // A Bye may have waited for what is not sent any more.
+        connection.iter().filter(|_| was_held_back).for_each(Connection::wake_writer);
         self.show_connected();
         unsettled
     }
 
-    /// The state, in which note is taken of everything that the peer has settled.
+    /// The state, in which at a host note is taken of everything that the gateway has settled.
     fn noted(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         state.note_settled();

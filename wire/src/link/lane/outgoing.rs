@@ -106,6 +106,11 @@ impl Outgoing {
         written < self.kept.len() && !self.window.is_used_up(written, self.written_bytes)
     }
 
+    /// Whether something waits that the peer's window has no room for.
+    pub(super) fn is_held_by_window(&self) -> bool {
+        self.taken() > self.written && !self.has_next()
+    }
+
     /// The next parcel for this connection, with its number.
     pub(super) fn peek(&self) -> Option<(u64, &Parcel)> {
         self.next_kept().map(|kept| (self.written + 1, &kept.parcel))

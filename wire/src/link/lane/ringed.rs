@@ -42,6 +42,8 @@ pub(super) struct Ringed {
     settled: u64,
     /// Nothing was unsettled when the last look found nothing, so that nobody waits for what is settled.
     at_rest: bool,
+    /// Parcels that came once more.
+    duplicates: u32,
     /// The peer sleeps and has to be woken.
     due: bool,
 }
@@ -70,6 +72,7 @@ impl Ringed {
             acknowledged: 0,
             settled: 0,
             at_rest: true,
+            duplicates: 0,
             due: false,
         }
     }
@@ -88,7 +91,7 @@ impl Ringed {
         loop {
             let left = size - self.written;
             let longest = self.end.longest();
-            let (length, kind) = if left <= longest { (left, LAST) } else { (longest, PIECE) };
+            let (length, kind) = if left <= longest { (left, LAST) } else { (self.piece(), PIECE) };
             let (head, body) = cut(&self.head, &parcel.body, self.written..self.written + length);
             match self.end.push(&[head, body], kind)? {
                 Push::Done if kind == LAST => {
@@ -104,6 +107,17 @@ impl Ringed {
                 }
             }
         }
+    }
+
+    /// The length of a piece: two of them have room in a ring, so that one is read while the next is written.
+    fn piece(&self) -> usize {
+        self.end.longest() / 2
+    }
+
+    /// A parcel came that had come before. How many did so in these rings.
+    pub(super) fn count_duplicate(&mut self) -> u32 {
+        self.duplicates = self.duplicates.saturating_add(1);
+        self.duplicates
     }
 
     /// What was written and acknowledged is there for the peer.
@@ -200,7 +214,8 @@ impl Ringed {
                 self.pieces.extend_from_slice(&record);
                 std::mem::take(&mut self.pieces).freeze()
             }
-            PIECE => {
+            // Shorter ones could be as many as a peer likes, for nothing.
+            PIECE if record.len() == self.piece() => {
                 self.pieces.extend_from_slice(&record);
                 return Ok(None);
             }
@@ -223,6 +238,10 @@ fn cut<'a>(head: &'a [u8], body: &'a [u8], range: Range<usize>) -> (&'a [u8], &'
 
 impl Drop for Ringed {
     fn drop(&mut self) {
+        // The peer is awake for everybody else from the moment that somebody was told to wake it.
+        if self.due {
+            self.rings.ring();
+        }
         self.rings.leave(self.end.slot().number);
     }
 }

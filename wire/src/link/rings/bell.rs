@@ -47,7 +47,7 @@ impl Bell {
     /// # Errors
     /// `WouldBlock`: nothing more. `UnexpectedEof`: the peer has gone.
     pub(super) fn take(&self) -> io::Result<()> {
-        match recv(&self.stream, &mut [0; 64], RecvFlags::DONTWAIT)? {
+        match recv(&self.stream, &mut [0; 4096], RecvFlags::DONTWAIT)? {
             (_, 0) => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }

@@ -34,8 +34,8 @@ const RING_BYTES: u32 = 256 << 10;
 pub(super) struct Rings {
     arena: Arena,
     bell: Bell,
-    /// Who is told when there is something at a slot. Neither is this lock held when a lane's is taken, nor the
-    /// other way round but to leave.
+    /// Who is told when there is something at a slot. This lock may be taken while a lane's is held, never the other way
+    /// round.
     lanes: Mutex<HashMap<u32, Lane>>,
 }
 
@@ -63,7 +63,7 @@ impl Rings {
     /// The lane is told from now on when there is something at its slot.
     pub(super) fn enter(&self, slot: u32, lane: Lane) {
         let before = self.lanes().insert(slot, lane);
-        // May be the last of its lane: not under the lock.
+        // May be the last of its lane: not under this lock.
         drop(before);
     }
 
