@@ -12,7 +12,7 @@ use rustix::net::{
 };
 use sandgate_ring::{Arena, Push};
 use sandgate_wire::link::frame::Slot;
-use sandgate_wire::link::{Features, Frame, Lane, LinkError, Side, Signal, Violation};
+use sandgate_wire::link::{Features, Frame, Lane, LinkError, Side, Signal, Violation, Window};
 use support::link::{
     End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel,
 };
@@ -296,4 +296,35 @@ async fn a_slot_that_is_not_there_or_taken_ends_the_connection() {
         let ended = within("the end", carried).await.unwrap();
         assert!(matches!(ended, LinkError::Violation(Violation::Slot { module: MODULE, .. })), "{ended}");
     }
+}
+
+/// More than a ring holds, one way, with a consumer at the other end that only hears of settlings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_parcels_go_one_way() {
+    let window = Window { messages: 256, bytes: 32 << 20 };
+    let ends = Ends::with(Features::OURS.and(Features::RINGS));
+    let (near, far) = ends.lane(MODULE, EPOCH, window);
+    let _connected = ends.connect().await;
+    let handled = tokio::spawn(async move {
+        for expected in 1..=3000 {
+            let (sequence, _) = next_parcel(&far).await;
+            assert_eq!(sequence, expected);
+            far.settle(sequence);
+        }
+        far
+    });
+    let heard = tokio::spawn({
+        let near = near.clone();
+        async move {
+            let mut settled = 0;
+            while settled < 3000 {
+                settled = support::link::next_settled(&near).await;
+            }
+        }
+    });
+    for number in 1..=3000 {
+        within("room", near.send(parcel(number, 65_536))).await.unwrap();
+    }
+    within("the end", handled).await.unwrap();
+    within("the last settling", heard).await.unwrap();
 }

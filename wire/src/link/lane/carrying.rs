@@ -179,6 +179,11 @@ impl State {
         self.broken = self.connection.take().map(|connection| (connection, violation));
     }
 
+    /// The same, for who waits for room and sees by itself whether there is some: it would wake itself for ever.
+    pub(super) fn after_for_the_producer(&mut self) -> After {
+        After { producer: None, ..self.after() }
+    }
+
     /// What is to be done once the lock is not held any more.
     pub(super) fn after(&mut self) -> After {
         After {

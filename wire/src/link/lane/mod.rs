@@ -234,7 +234,7 @@ impl Lane {
             state.look_for_room();
         }
         let full = state.outgoing.is_full();
-        let after = state.after();
+        let after = state.after_for_the_producer();
         if full {
             remember(&mut state.producer, context);
         }
@@ -272,7 +272,7 @@ impl Lane {
                 state.look_for_room();
             }
             let settled = state.outgoing.kept() == 0;
-            let after = state.after();
+            let after = state.after_for_the_producer();
             if !settled {
                 // Woken when half of the window is free, so once more at the latest when all of it is.
                 remember(&mut state.producer, context);
