@@ -133,6 +133,7 @@ pub enum Violation {
         slot: u32,
     },
     /// What is in the memory of rings, or what it says of itself, cannot come from an honest peer.
+    #[cfg(unix)]
     #[error("in the rings {0}")]
     Rings(#[from] sandgate_ring::Violation),
     /// Descriptors that no frame speaks of, or a frame without the descriptor that it speaks of.
