@@ -1,6 +1,9 @@
 //! A module between two ends that the test plays itself, as V1 hosts: `source` -> `middle` -> `sink`. What is
 //! between them is the real gateway and the real host.
 
+use std::iter;
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use sandgate_wire::{Control, Message, Status};
@@ -53,6 +56,14 @@ impl Ends {
     /// Waits for these numbers, in this order and no others between them.
     pub fn expect_numbers(&self, numbers: impl IntoIterator<Item = u64>) {
         numbers.into_iter().for_each(|number| assert_eq!(self.receive_number(), number));
+    }
+
+    /// Waits for these numbers, in this order, behind the death of a host. What that one had published and not settled,
+    /// which takes it a moment more, may come once more in front of them.
+    pub fn expect_numbers_behind_a_death(&self, numbers: Range<u64>) {
+        let first = numbers.start;
+        let mut received = iter::repeat_with(|| self.receive_number()).skip_while(|number| *number < first);
+        numbers.for_each(|number| assert_eq!(received.next(), Some(number)));
     }
 }
 

@@ -72,7 +72,7 @@ fn a_host_that_was_killed_is_replaced_by_the_next_one_and_nothing_is_lost() {
     let ends = Ends::attach(&scratch);
     for round in 0..4 {
         ends.send_numbers(round * 10..round * 10 + 10);
-        ends.expect_numbers(round * 10..round * 10 + 10);
+        ends.expect_numbers_behind_a_death(round * 10..round * 10 + 10);
         hosts.pop().unwrap().kill();
         hosts.push(host(&scratch));
     }
