@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sandgate_wire::channel::PairOptions;
+use sandgate_wire::channel::{PairError, PairOptions};
 use sandgate_wire::limits::MESSAGE_MAX;
 use sandgate_wire::{Address, Channel, PairChannel};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::wait::PATIENCE;
+use crate::wait::{PATIENCE, until_some};
 
 const OPTIONS: PairOptions = PairOptions { frame_max: MESSAGE_MAX, capacity: 1024 };
 
@@ -28,10 +28,15 @@ impl Pair {
         Self::new(PairChannel::dial(&address(id), OPTIONS).unwrap())
     }
 
-    /// Binds an id.
+    /// Binds an id, as soon as whoever had it before has let go of it: nng closes sockets by the way.
     #[must_use]
     pub fn listen(id: &str) -> Self {
-        Self::new(PairChannel::listen(&address(id), OPTIONS).unwrap())
+        let bound =
+            until_some("the address to be free", || match PairChannel::listen(&address(id), OPTIONS) {
+                Err(PairError::InUse(_)) => None,
+                bound => Some(bound.unwrap()),
+            });
+        Self::new(bound)
     }
 
     fn new(channel: PairChannel) -> Self {
