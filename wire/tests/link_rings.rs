@@ -2,19 +2,16 @@
 
 mod support;
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg};
 use sandgate_ring::{Arena, Push};
 use sandgate_wire::link::frame::Slot;
 use sandgate_wire::link::{Features, Frame, Lane, LinkError, Side, Signal, Violation, Window};
 use support::link::{
-    End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel,
+    End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel, send_with,
 };
 use support::within;
 use tokio::io::Interest;
@@ -26,18 +23,6 @@ const EPOCH: u32 = 2;
 
 fn end(side: Side) -> End {
     End::with(side, Features::OURS.and(Features::RINGS))
-}
-
-async fn send_with(stream: &UnixStream, frame: &Frame, descriptors: &[BorrowedFd<'_>]) {
-    let bytes = frame.encode().unwrap();
-    let sending = stream.async_io(Interest::WRITABLE, || {
-        let mut space = vec![MaybeUninit::uninit(); 4096];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
-        let sent = sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
-        sent.map_err(std::io::Error::from)
-    });
-    assert_eq!(within("room", sending).await.unwrap(), bytes.len());
 }
 
 /// The gateway's first frame, with what comes beside it.

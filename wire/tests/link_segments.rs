@@ -3,13 +3,11 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{IoSlice, Read};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use sandgate_wire::link::{
     Agreed, Features, Frame, Lane, LinkError, Segment, SegmentFrame, SegmentRequest, Side, Signal, Violation,
     carry,
@@ -17,10 +15,9 @@ use sandgate_wire::link::{
 use sandgate_wire::segments::{Grant, Memory, POOL_MAX, SegmentAuthority, SegmentError, Token};
 use support::link::{
     BEATS, End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel,
+    send_with,
 };
 use support::within;
-use tokio::io::Interest;
-use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 const MODULE: u32 = 3;
@@ -356,18 +353,6 @@ async fn hostile_gateway() -> (RawEnd, Lane, JoinHandle<LinkError>, End) {
     peer.signal(Signal::Open { module: MODULE, epoch: EPOCH, window: WINDOW, received: 0 }).await;
     assert!(matches!(peer.recv_signal().await, Signal::Opened { .. }));
     (peer, lane, carried, end)
-}
-
-async fn send_with(stream: &UnixStream, frame: &Frame, descriptors: &[BorrowedFd<'_>]) {
-    let bytes = frame.encode().unwrap();
-    let sending = stream.async_io(Interest::WRITABLE, || {
-        let mut space = vec![MaybeUninit::uninit(); 4096];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
-        let sent = sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
-        sent.map_err(std::io::Error::from)
-    });
-    assert_eq!(within("room", sending).await.unwrap(), bytes.len());
 }
 
 fn granted(request: u64, size: u64) -> Frame {

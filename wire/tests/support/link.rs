@@ -1,14 +1,18 @@
 //! What the tests of the host link share: ends that carry lanes, and a peer that speaks frame by frame.
 
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use sandgate_wire::link::{
     Agreed, Arrival, Beats, Features, Frame, Greeting, Instance, Lane, Lanes, LinkError, Parcel, ParcelKind,
     Side, Signal, Window, carry, greet,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -256,6 +260,19 @@ impl RawEnd {
         self.signal(Signal::Opened { module, epoch, window, received: 0 }).await;
         (module, epoch, received)
     }
+}
+
+/// Sends a frame with descriptors beside its first byte.
+pub async fn send_with(stream: &UnixStream, frame: &Frame, descriptors: &[BorrowedFd<'_>]) {
+    let bytes = frame.encode().unwrap();
+    let sending = stream.async_io(Interest::WRITABLE, || {
+        let mut space = vec![MaybeUninit::uninit(); 4096];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
+        let sent = sendmsg(stream, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
+        sent.map_err(std::io::Error::from)
+    });
+    assert_eq!(within("room", sending).await.unwrap(), bytes.len());
 }
 
 /// The bytes of a frame.
