@@ -81,6 +81,7 @@ impl State {
     pub(super) fn take_some_in(&mut self) {
         if self.ring.is_some() && self.incoming.is_empty() {
             self.take_in(BATCH);
+            self.ask_for_room();
         }
     }
 
@@ -118,7 +119,7 @@ impl State {
                 if is_new {
                     self.incoming.arrive_settled(sequence);
                     // There may be room now for what was held back.
-                    self.send_through_rings();
+                    self.put_into_rings();
                 }
             }),
         };
@@ -145,6 +146,19 @@ impl State {
 
     /// Sends what there is room for, and tells what is settled.
     pub(super) fn send_through_rings(&mut self) {
+        self.put_into_rings();
+        self.ask_for_room();
+    }
+
+    /// Has the peer tell of room, if its window holds something back.
+    fn ask_for_room(&mut self) {
+        if self.outgoing.is_held_by_window() {
+            self.note_settled();
+        }
+    }
+
+    /// Without taking note of more: a peer that settles one by one would have that go as deep as its window.
+    fn put_into_rings(&mut self) {
         let Some(ring) = &mut self.ring else { return };
         let was_held_back = self.held_back;
         match send(ring, &mut self.outgoing, &mut self.incoming) {
@@ -154,10 +168,6 @@ impl State {
         }
         self.held_back = self.outgoing.has_next();
         self.all_sent |= was_held_back && !self.held_back;
-        if self.outgoing.is_held_by_window() {
-            // The peer has to be asked to tell of room.
-            self.note_settled();
-        }
     }
 
     /// The rings carry nothing any more. What the peer has put into them before is taken in.
