@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandgate_remote::{
@@ -101,9 +101,9 @@ impl Gateway {
         let mut sent = None;
         let mut frame = None;
         until("an answer to Create", || {
-            if sent.is_none_or(|sent: std::time::Instant| sent.elapsed() > RETRY) {
+            if sent.is_none_or(|sent: Instant| sent.elapsed() > RETRY) {
                 self.send(create.clone());
-                sent = Some(std::time::Instant::now());
+                sent = Some(Instant::now());
             }
             frame = next(&*self.control);
             frame.is_some()
@@ -128,6 +128,19 @@ impl Gateway {
     fn assert_echo(&self, text: &str) {
         self.message.try_send(message(text).frame().clone()).unwrap();
         assert_eq!(self.receive().property("text"), Some(text));
+    }
+
+    /// The same where a connection before this one has just ended. While the module's socket still has that, nng lets a
+    /// new one in and ends it at once, and what was sent into it is lost, as with V1: so it is sent until it is back.
+    fn assert_echo_at_last(&self, text: &str) {
+        let mut sent = None;
+        until("an echo", || {
+            if sent.is_none_or(|sent: Instant| sent.elapsed() > RETRY) {
+                self.message.try_send(message(text).frame().clone()).unwrap();
+                sent = Some(Instant::now());
+            }
+            next(&*self.message).is_some_and(|frame| Message::decode(frame).unwrap() == message(text))
+        });
     }
 }
 
@@ -214,12 +227,12 @@ fn large_messages_come_through_and_larger_ones_are_refused() {
     assert_eq!(proxy.statistics().failures, 0);
     // The socket dials again by itself.
     until("a connection", || gateway.message.peer().borrow().connections > 1);
-    gateway.assert_echo("still here");
+    gateway.assert_echo_at_last("still here");
 
     gateway.send(vec![0; CONTROL_MAX + 1]);
     until("the connection to end", || proxy.statistics().oversized == 2);
     gateway.attach("again");
-    gateway.assert_echo("and here");
+    gateway.assert_echo_at_last("and here");
 }
 
 #[test]

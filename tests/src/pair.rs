@@ -2,6 +2,8 @@
 //! socket now and then stops to dial or to listen for good; what stands on the wire byte for byte is tested
 //! with [`crate::raw`].
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +20,8 @@ const OPTIONS: PairOptions = PairOptions { frame_max: MESSAGE_MAX, capacity: 102
 /// A socket whose calls wait, up to the end of patience.
 pub struct Pair {
     channel: PairChannel,
+    /// What came while something else was waited for.
+    early: Mutex<VecDeque<Bytes>>,
     runtime: Runtime,
 }
 
@@ -40,7 +44,8 @@ impl Pair {
     }
 
     fn new(channel: PairChannel) -> Self {
-        Self { channel, runtime: Builder::new_current_thread().enable_time().build().unwrap() }
+        let early = Mutex::default();
+        Self { channel, early, runtime: Builder::new_current_thread().enable_time().build().unwrap() }
     }
 
     /// Sends a frame, once there is room for it.
@@ -61,21 +66,28 @@ impl Pair {
         self.recv_within(PATIENCE).expect("waited too long for a frame")
     }
 
-    /// Waits until at least so many peers have been connected, one after the other, and gives their number.
+    /// Waits until at least so many peers have been connected, one after the other, and gives their number. What comes
+    /// meanwhile is kept: nng does not see that a peer has gone before everything has been read that it sent, and until
+    /// then it lets no other in.
     pub fn wait_for_peer(&self, nth: u64) -> u64 {
-        let mut peer = self.channel.peer();
+        let (channel, mut peer): (&dyn Channel, _) = (&self.channel, self.channel.peer());
         let waiting = async {
-            let come = timeout(PATIENCE, peer.wait_for(|peer| peer.connections >= nth)).await;
-            come.expect("waited too long for a peer").unwrap().connections
+            loop {
+                tokio::select! {
+                    come = peer.wait_for(|peer| peer.connections >= nth) => return come.unwrap().connections,
+                    frame = channel.recv() => self.early().push_back(frame.unwrap()),
+                }
+            }
         };
-        self.runtime.block_on(waiting)
+        let waiting = async { timeout(PATIENCE, waiting).await };
+        self.runtime.block_on(waiting).expect("waited too long for a peer")
     }
 
     /// The frames that still come until the peer has gone.
     #[must_use]
     pub fn recv_to_end(&self) -> Vec<Vec<u8>> {
         let (channel, mut peer): (&dyn Channel, _) = (&self.channel, self.channel.peer());
-        let mut frames = Vec::new();
+        let mut frames: Vec<_> = self.early().drain(..).map(Vec::from).collect();
         let receiving = async {
             loop {
                 tokio::select! {
@@ -94,9 +106,16 @@ impl Pair {
     /// The next frame, if it comes within this time.
     #[must_use]
     pub fn recv_within(&self, time: Duration) -> Option<Vec<u8>> {
+        if let Some(early) = self.early().pop_front() {
+            return Some(early.into());
+        }
         let channel: &dyn Channel = &self.channel;
         let receiving = async { timeout(time, channel.recv()).await };
         self.runtime.block_on(receiving).ok().map(|frame| frame.unwrap().to_vec())
+    }
+
+    fn early(&self) -> MutexGuard<'_, VecDeque<Bytes>> {
+        self.early.lock().unwrap()
     }
 }
 

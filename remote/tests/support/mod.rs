@@ -136,6 +136,7 @@ impl Transport for Memory {
 }
 
 /// Waits until the condition holds, up to the end of patience.
+#[track_caller]
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {

@@ -34,6 +34,7 @@ const BATCH: usize = 64;
 const PACE: Duration = Duration::from_millis(1);
 
 /// How a tenant is loaded.
+#[derive(Clone)]
 pub(crate) enum Load {
     /// Into this host, which reads its configuration again.
     Into(Pid),
@@ -55,12 +56,13 @@ impl Attack {
         gateway: &mut LocalGateway,
         tenant: &Tenant,
         control: &str,
-        load: Load,
+        load: &Load,
     ) -> Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
         let is_over = over.clone();
         if tenant.when == When::Loaded {
-            let loading = thread::spawn(move || load_again_and_again(load, &is_over));
+            let load = load.clone();
+            let loading = thread::spawn(move || load_again_and_again(&load, &is_over));
             return Ok(Self { over, provoking: None, loading: Some(loading) });
         }
         let entrypoint = json!({"activation.type": "none", "control.id": control});
@@ -117,10 +119,10 @@ async fn provoke(
     Ok(())
 }
 
-fn load_again_and_again(load: Load, over: &AtomicBool) -> Result<()> {
+fn load_again_and_again(load: &Load, over: &AtomicBool) -> Result<()> {
     let is_over = || over.load(Ordering::Relaxed);
     while !is_over() {
-        let mut host = match &load {
+        let mut host = match load {
             Load::Into(host) => {
                 kill_process(*host, Signal::HUP)?;
                 None
