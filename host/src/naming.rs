@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use sandgate_attach::{LoaderType, ModuleArguments, ModuleArgumentsError};
+use sandgate_precedence::stay_back;
 use thiserror::Error;
 
 use crate::actor::{Order, Refusal};
@@ -18,7 +19,6 @@ use crate::blueprint::{Blueprint, Setup, Sharing};
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::module::{LoadError, Module};
-use crate::precedence::stay_back;
 use crate::transcript::line;
 
 /// Orders that wait for the loader. A gateway that changes its mind leaves the older ones behind, which are skipped.

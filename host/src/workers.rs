@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 use std::{io, panic};
 
 use async_task::{Runnable, Task};
+use sandgate_precedence::{Precedence, SHORTEST, take_short_turns};
 use sandgate_wire::link::Spin;
 
-use crate::precedence::Precedence;
 use doorbells::Doorbells;
 
 pub(crate) use looking::Pause;
@@ -266,6 +266,7 @@ impl Pool {
     /// A worker thread's life.
     fn work(self: &Arc<Self>, place: usize) {
         PLACE.set(Some((self.clone(), place)));
+        take_short_turns(SHORTEST);
         let slot = &self.slots[place];
         let mut state = self.lock();
         loop {
@@ -329,6 +330,7 @@ impl Pool {
     }
 
     fn run_ticker(&self, on_tick: &dyn Fn()) {
+        take_short_turns(SHORTEST);
         let mut idle = 0;
         loop {
             thread::sleep(TICK);

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use sandgate_host::{
-    Engine, HostConfig, HostConfigError, Limits, LoadError, Module, ModuleConfig, Place, Setup, stay_back,
+    Engine, HostConfig, HostConfigError, Limits, LoadError, Module, ModuleConfig, Place, Setup,
 };
+use sandgate_precedence::stay_back;
 use tokio::sync::mpsc;
 
 /// Modules that are loaded at a time: one that takes a minute to be refused does not hold up those behind it.

@@ -12,7 +12,6 @@ use std::thread;
 use super::{Verdict, VerdictContext};
 use crate::fault::PostMortem;
 use crate::module::Module;
-use crate::precedence;
 
 /// Failures that wait for their verdict, and the bytes of their messages.
 const CAPACITY: usize = 64;
@@ -126,7 +125,7 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 }
 
 fn work(additions: &Receiver<()>, waiting: &Mutex<Waiting>) {
-    precedence::stay_back();
+    sandgate_precedence::stay_back();
     while additions.recv().is_ok() {
         let case = lock(waiting).take();
         if let Some(Case { post_mortem, module, context, then }) = case {

@@ -1,4 +1,4 @@
-//! Which of the machine's threads goes first when several want a processor: one that computes for long steps back.
+//! A thread that computes for long steps back: it gets a smaller share of a processor while others compute, too.
 //!
 //! The system gives a thread that has slept its turn at once only if the one that runs is of less weight, or has had
 //! its share. So beside a guest that never sleeps each wake-up on a message's way may wait for milliseconds, in every
@@ -19,22 +19,27 @@ pub fn stay_back() {
 }
 
 /// The precedence of the thread that it belongs to.
-pub(crate) struct Precedence {
+#[derive(Debug, Default)]
+pub struct Precedence {
     /// How nice the thread was before it stepped back.
     before: Cell<Option<i32>>,
 }
 
 impl Precedence {
-    pub(crate) const fn new() -> Self {
+    /// Of a thread that has not stepped back.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { before: Cell::new(None) }
     }
 
-    pub(crate) fn is_behind(&self) -> bool {
+    /// Whether it has stepped back.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
         self.before.get().is_some()
     }
 
     /// Lets others go first. False: the thread had stepped back already, or the system refuses.
-    pub(crate) fn step_back(&self) -> bool {
+    pub fn step_back(&self) -> bool {
         if self.is_behind() {
             return false;
         }
@@ -48,7 +53,7 @@ impl Precedence {
     }
 
     /// Undoes that. False: this process may not, for it is not privileged.
-    pub(crate) fn step_forward(&self) -> bool {
+    pub fn step_forward(&self) -> bool {
         let Some(before) = self.before.get() else { return true };
         let is_done = setpriority_process(None, before).is_ok();
         if is_done {
