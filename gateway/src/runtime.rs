@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::available_parallelism;
 
-use sandgate_precedence::{SHORT, take_short_turns};
+use sandgate_precedence::take_short_turns;
 use tokio::runtime::{Builder, Runtime};
 
 /// Turns of tasks between two looks at the sockets. With the runtime's own 61 a module that is flooded could keep the
@@ -23,7 +23,7 @@ pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads((processors / 2).max(1))
         .event_interval(TURNS)
-        .on_thread_start(|| take_short_turns(SHORT))
+        .on_thread_start(take_short_turns)
         .enable_all()
         .build()
 }

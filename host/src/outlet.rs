@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use sandgate_precedence::give_way;
 use sandgate_wire::channel::SendError;
 use sandgate_wire::link::Lane;
 use sandgate_wire::{DecodeError, EncodeError, Message};
@@ -24,6 +25,10 @@ const PEER_CHECK: Duration = Duration::from_millis(20);
 const EMPTY_FRAME: usize = 14;
 /// What of it stands before the properties.
 const HEADER: usize = 10;
+/// After so much it is looked whether another thread is to go first: a message counts as one, and one more for each
+/// so many bytes.
+const EFFORT_MAX: u64 = 16;
+const EFFORT_BYTES: u64 = 4 << 10;
 
 /// Where a module's messages go.
 pub(crate) struct Outlet {
@@ -40,6 +45,8 @@ pub(crate) struct Outlet {
     /// Until when publishing may wait: some time before that, so that the guest can still do something
     /// about a message that did not go out.
     pub(crate) patience: Instant,
+    /// What has been published since it was last looked whether another thread is to go first.
+    effort: u64,
 }
 
 /// Why a message did not go out.
@@ -88,6 +95,7 @@ impl Outlet {
             begun: now,
             deadline: now,
             patience: now,
+            effort: 0,
         }
     }
 
@@ -145,7 +153,7 @@ impl Outlet {
         content: &[u8],
     ) -> Result<(), PublishFailure> {
         let result = self.try_publish(properties, content);
-        self.count(&result);
+        self.count(frame_size(properties, content), &result);
         result
     }
 
@@ -156,15 +164,20 @@ impl Outlet {
         message: Result<Message, Malformed>,
     ) -> Result<(), PublishFailure> {
         let result = self.try_publish_encoded(size, message);
-        self.count(&result);
+        self.count(size, &result);
         result
     }
 
-    fn count(&self, result: &Result<(), PublishFailure>) {
+    fn count(&mut self, size: u64, result: &Result<(), PublishFailure>) {
         match result {
             Ok(()) => self.flow.published.add(),
             Err(PublishFailure::Disconnected | PublishFailure::Congested) => self.flow.dropped.add(),
             Err(_) => self.flow.refused.add(),
+        }
+        self.effort += 1 + size / EFFORT_BYTES;
+        if self.effort >= EFFORT_MAX {
+            self.effort = 0;
+            give_way();
         }
     }
 

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use std::{io, panic};
 
 use async_task::{Runnable, Task};
-use sandgate_precedence::{Precedence, SHORTEST, take_short_turns};
+use sandgate_precedence::{Precedence, give_way, take_short_turns};
 use sandgate_wire::link::Spin;
 
 use doorbells::Doorbells;
@@ -266,7 +266,7 @@ impl Pool {
     /// A worker thread's life.
     fn work(self: &Arc<Self>, place: usize) {
         PLACE.set(Some((self.clone(), place)));
-        take_short_turns(SHORTEST);
+        take_short_turns();
         let slot = &self.slots[place];
         let mut state = self.lock();
         loop {
@@ -297,6 +297,7 @@ impl Pool {
             let since = Instant::now();
             let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| runnable.run()));
             self.note_run_time(since.elapsed());
+            give_way();
             let seated = slot.seat.swap(IDLE, Ordering::AcqRel) != UNSEATED;
             let was_behind = PRECEDENCE.with(Precedence::is_behind);
             // Before it has the lock, see above.
@@ -330,7 +331,7 @@ impl Pool {
     }
 
     fn run_ticker(&self, on_tick: &dyn Fn()) {
-        take_short_turns(SHORTEST);
+        take_short_turns();
         let mut idle = 0;
         loop {
             thread::sleep(TICK);

@@ -81,7 +81,7 @@ pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
         .event_interval(TURNS)
         .enable_all()
         .thread_name("session")
-        .on_thread_start(|| sandgate_precedence::take_short_turns(sandgate_precedence::SHORTEST))
+        .on_thread_start(sandgate_precedence::take_short_turns)
         .build()
         .context("cannot start the runtime")
         .map_err(failed)?;
