@@ -2,13 +2,21 @@
 
 use std::io;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
-use sandgate_precedence::take_short_turns;
+use sandgate_precedence::Turns;
 use tokio::runtime::{Builder, Runtime};
 
-/// Turns of tasks between two looks at the sockets. With the runtime's own 61 a module that is flooded could keep the
+/// Tasks that have their turn between two looks at the sockets. With the runtime's own 61 a module that is flooded could keep the
 /// others' messages waiting for as many turns.
-const TURNS: u32 = 3;
+const TASKS: u32 = 3;
+
+/// The turns of a thread that has much to do. Shorter than a host's: everybody's messages wait for this one.
+const LONG_TURN: Duration = Duration::from_micros(200);
+
+thread_local! {
+    static TURNS: Turns = const { Turns::new(LONG_TURN) };
+}
 
 /// The runtime of the `gateway` program: one thread for every two processors, at least one.
 ///
@@ -22,8 +30,9 @@ pub fn runtime() -> io::Result<Runtime> {
     let processors = available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
         .worker_threads((processors / 2).max(1))
-        .event_interval(TURNS)
-        .on_thread_start(take_short_turns)
+        .event_interval(TASKS)
+        .on_thread_park(|| TURNS.with(Turns::before_sleep))
+        .on_thread_unpark(|| TURNS.with(Turns::after_sleep))
         .enable_all()
         .build()
 }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use sandgate_precedence::give_way;
 use sandgate_wire::channel::SendError;
 use sandgate_wire::link::Lane;
 use sandgate_wire::{DecodeError, EncodeError, Message};
@@ -177,7 +176,7 @@ impl Outlet {
         self.effort += 1 + size / EFFORT_BYTES;
         if self.effort >= EFFORT_MAX {
             self.effort = 0;
-            give_way();
+            workers::give_way();
         }
     }
 

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use std::{io, panic};
 
 use async_task::{Runnable, Task};
-use sandgate_precedence::{Precedence, give_way, take_short_turns};
+use sandgate_precedence::{Precedence, Turns, take_shortest_turns};
 use sandgate_wire::link::Spin;
 
 use doorbells::Doorbells;
@@ -40,6 +40,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 const THREADS_MAX: usize = 64;
 /// Idle ticks before the ticker sleeps until there is work again.
 const IDLE_TICKS: u32 = 100;
+/// The turns of a thread whose tasks take long.
+const LONG_TURN: Duration = Duration::from_micros(400);
 /// Ticks between two looks at the queue for tasks that nobody takes.
 const LOOK: u64 = 100;
 /// Ticks that a task waits before it is said that the host is stuck, and between two such lines.
@@ -160,6 +162,7 @@ impl Workers {
 thread_local! {
     /// The pool and the slot of this worker thread.
     static PLACE: RefCell<Option<(Arc<Pool>, usize)>> = const { RefCell::new(None) };
+    static TURNS: Turns = const { Turns::new(LONG_TURN) };
     static PRECEDENCE: Precedence = const { Precedence::new() };
 }
 
@@ -171,6 +174,11 @@ pub(crate) fn is_condemned() -> bool {
             slot.is_condemned(slot.begun.load(Ordering::Relaxed))
         })
     })
+}
+
+/// To be called often by a task that may go on and on: threads that wait for this processor go first now and then.
+pub(crate) fn give_way() {
+    TURNS.with(Turns::give_way);
 }
 
 /// The task that this thread runs has computed for long: other threads of the machine go first until it ends.
@@ -266,7 +274,6 @@ impl Pool {
     /// A worker thread's life.
     fn work(self: &Arc<Self>, place: usize) {
         PLACE.set(Some((self.clone(), place)));
-        take_short_turns();
         let slot = &self.slots[place];
         let mut state = self.lock();
         loop {
@@ -331,7 +338,7 @@ impl Pool {
     }
 
     fn run_ticker(&self, on_tick: &dyn Fn()) {
-        take_short_turns();
+        take_shortest_turns();
         let mut idle = 0;
         loop {
             thread::sleep(TICK);

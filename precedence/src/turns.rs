@@ -1,101 +1,145 @@
-//! The length of a thread's turns, as Linux has it: sched_setattr(2), whose `sched_runtime` is that for ordinary threads
-//! since 6.12.
+//! How long a thread may run on before others have their turn.
 
-#![allow(unsafe_code, reason = "no safe library has these two calls")]
+use std::cell::Cell;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use std::io;
-use std::time::Duration;
+/// The shortest turn that Linux knows: that of threads which run for microseconds at a time.
+const SHORTEST: Duration = Duration::from_micros(100);
+/// Who runs on for so long is not one of those.
+const LONG_RUN: Duration = Duration::from_micros(300);
+/// Until it has slept so often without that.
+const CALM: u32 = 32;
 
-use libc::{
-    SCHED_FLAG_RESET_ON_FORK, SCHED_OTHER, SYS_sched_getattr, SYS_sched_setattr, sched_attr, syscall,
-};
-
-/// The size of what is exchanged, as the system knows it.
-const SIZE: u32 = size_of::<sched_attr>() as u32;
-/// The calling thread.
-const SELF: libc::pid_t = 0;
-/// Of both calls.
-const NO_FLAGS: libc::c_uint = 0;
-
-/// Sets the length of this thread's turns; whoever is started by it is as the system has it.
-pub(crate) fn set(turn: Duration) -> io::Result<()> {
-    let mut attributes = get()?;
-    if attributes.sched_policy != SCHED_OTHER as u32 {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    // Everything else stays as it is: the niceness, too, is set by this call.
-    attributes.sched_runtime = u64::try_from(turn.as_nanos()).unwrap_or(u64::MAX);
-    // A thread that goes before others by its niceness would have that taken from whoever it starts.
-    attributes.sched_flags = if attributes.sched_nice < 0 { 0 } else { SCHED_FLAG_RESET_ON_FORK as u64 };
-    // SAFETY: the system reads `size` bytes, and the structure has so many.
-    let done = unsafe { syscall(SYS_sched_setattr, SELF, &raw const attributes, NO_FLAGS) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+/// The turns of the thread that it belongs to.
+///
+/// They are the shortest as long as the thread never runs on for more than 0.3 ms. When it wakes it goes before threads
+/// whose turns are longer, whatever they do.
+#[derive(Debug)]
+pub struct Turns {
+    /// The turn of a thread that runs on.
+    long: Duration,
+    state: Cell<State>,
 }
 
-/// How this thread is scheduled.
-fn get() -> io::Result<sched_attr> {
-    let mut attributes = sched_attr {
-        size: SIZE,
-        sched_policy: 0,
-        sched_flags: 0,
-        sched_nice: 0,
-        sched_priority: 0,
-        sched_runtime: 0,
-        sched_deadline: 0,
-        sched_period: 0,
-    };
-    // SAFETY: the system writes no more than `SIZE` bytes, and the structure has so many.
-    let done = unsafe { syscall(SYS_sched_getattr, SELF, &raw mut attributes, SIZE, NO_FLAGS) };
-    if done == 0 { Ok(attributes) } else { Err(io::Error::last_os_error()) }
+#[derive(Clone, Copy, Debug)]
+struct State {
+    /// When it woke, or gave way, last.
+    since: Option<Instant>,
+    /// How often it has to sleep before its turns are the shortest again; zero: they are.
+    calm_in: u32,
+    /// Turns have been set.
+    is_set: bool,
+}
+
+impl Turns {
+    /// With this turn, of 0.1 to 100 ms, while it runs on.
+    #[must_use]
+    pub const fn new(long: Duration) -> Self {
+        let state = State { since: None, calm_in: 0, is_set: false };
+        Self { long, state: Cell::new(state) }
+    }
+
+    /// This thread is about to sleep until there is something for it.
+    pub fn before_sleep(&self) {
+        let state = self.state.get();
+        let calm_in = if state.has_run_for(LONG_RUN) { CALM } else { state.calm_in.saturating_sub(1) };
+        let is_changed = !state.is_set || (calm_in == 0) != (state.calm_in == 0);
+        if is_changed {
+            take(if calm_in == 0 { SHORTEST } else { self.long });
+        }
+        self.state.set(State { calm_in, is_set: true, ..state });
+    }
+
+    /// It has slept.
+    pub fn after_sleep(&self) {
+        self.state.set(State { since: Some(Instant::now()), ..self.state.get() });
+    }
+
+    /// To be called now and then by a thread that may go on and on. If it has done so for 0.1 ms, another that waits for
+    /// this processor goes first. It costs a look at the clock.
+    pub fn give_way(&self) {
+        let state = self.state.get();
+        if state.has_run_for(SHORTEST) {
+            thread::yield_now();
+            self.state.set(State { since: Some(Instant::now()), calm_in: CALM, ..state });
+        }
+    }
+}
+
+impl State {
+    fn has_run_for(&self, time: Duration) -> bool {
+        self.since.is_some_and(|since| since.elapsed() > time)
+    }
+}
+
+/// This thread takes the shortest turns as long as it lives: it never runs for longer than microseconds at a time.
+pub fn take_shortest_turns() {
+    take(SHORTEST);
+}
+
+fn take(turn: Duration) {
+    #[cfg(target_os = "linux")]
+    // What it is for is only speed, and without it everything works.
+    let _ = crate::system::set_turn(turn);
+    #[cfg(not(target_os = "linux"))]
+    let _ = turn;
 }
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
-    use rustix::process::{getpriority_process, setpriority_process};
-
     use super::*;
 
-    const TURN: Duration = Duration::from_micros(300);
-
-    fn turn() -> Duration {
-        Duration::from_nanos(get().unwrap().sched_runtime)
+    /// Ages what it remembers.
+    fn run_for(turns: &Turns, time: Duration) {
+        let since = Instant::now().checked_sub(time).unwrap();
+        turns.state.set(State { since: Some(since), ..turns.state.get() });
     }
 
-    /// In a thread of its own, which is as the system has it.
-    fn in_a_thread(test: impl FnOnce() + Send + 'static) {
-        thread::spawn(test).join().unwrap();
-    }
-
-    #[test]
-    fn it_is_this_thread_and_no_other_and_changes_nothing_else() {
-        in_a_thread(|| {
-            setpriority_process(None, 3).unwrap();
-            let before = turn();
-            // Nothing on systems that know no turns.
-            let knows_turns = !before.is_zero();
-            set(TURN).unwrap();
-            assert_eq!(turn(), if knows_turns { TURN } else { before });
-            assert_eq!(getpriority_process(None).unwrap(), 3);
-            let of_child = thread::spawn(turn).join().unwrap();
-            assert_eq!(of_child, before);
-            // Again: what is set once may be set by anybody.
-            set(2 * TURN).unwrap();
-            assert_eq!(turn(), if knows_turns { 2 * TURN } else { before });
-        });
+    fn is_short(turns: &Turns) -> bool {
+        turns.state.get().calm_in == 0
     }
 
     #[test]
-    fn a_thread_of_another_kind_stays_as_it_is() {
-        in_a_thread(|| {
-            let mut attributes = get().unwrap();
-            attributes.sched_policy = libc::SCHED_BATCH as u32;
-            // SAFETY: as above.
-            let done = unsafe { syscall(SYS_sched_setattr, SELF, &raw const attributes, NO_FLAGS) };
-            assert_eq!(done, 0);
-            set(TURN).unwrap_err();
-            assert_eq!(get().unwrap().sched_policy, libc::SCHED_BATCH as u32);
-        });
+    fn who_runs_on_has_long_turns_until_it_has_calmed_down() {
+        let turns = Turns::new(Duration::from_micros(400));
+        turns.before_sleep();
+        assert!(is_short(&turns));
+        turns.after_sleep();
+        run_for(&turns, 2 * LONG_RUN);
+        turns.before_sleep();
+        for _ in 0..CALM {
+            assert!(!is_short(&turns));
+            turns.after_sleep();
+            turns.before_sleep();
+        }
+        assert!(is_short(&turns));
+    }
+
+    #[test]
+    fn who_gives_way_has_run_on() {
+        let turns = Turns::new(Duration::from_micros(400));
+        turns.give_way();
+        assert!(is_short(&turns));
+        run_for(&turns, 2 * SHORTEST);
+        turns.give_way();
+        assert!(!is_short(&turns));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_is_told() {
+        let long = Duration::from_micros(700);
+        thread::spawn(move || {
+            let knows_turns = !crate::system::turn().is_zero();
+            let turns = Turns::new(long);
+            turns.before_sleep();
+            assert!(!knows_turns || crate::system::turn() == SHORTEST);
+            run_for(&turns, 2 * LONG_RUN);
+            turns.before_sleep();
+            assert!(!knows_turns || crate::system::turn() == long);
+        })
+        .join()
+        .unwrap();
     }
 }

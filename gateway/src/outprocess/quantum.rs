@@ -1,8 +1,6 @@
 //! How much of what a host has sent is handled before others get a turn, so that one that sends without end delays the
 //! others' messages by some microseconds only.
 
-use sandgate_precedence::give_way;
-
 /// Messages of a turn, and their bytes: checking a large one takes as long as some dozens of small ones.
 const MESSAGES: u32 = 16;
 const BYTES: usize = 64 << 10;
@@ -25,7 +23,6 @@ impl Quantum {
         let is_over = self.messages == 0 || self.bytes == 0;
         if is_over {
             *self = Self::new();
-            give_way();
         }
         is_over
     }

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use sandgate_host::{
     Archive, Engine, Host, HostConfig, Limits, Naming, Place, Reporter, Residents, Setup, Surroundings,
     Watchdog, Workers,
 };
+use sandgate_precedence::Turns;
 use sandgate_wire::Address;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,8 +70,15 @@ enum Work {
     Modules(Loading),
 }
 
-/// Turns of tasks between two looks at the sockets: few, so that a module with much traffic keeps no other's waiting.
-const TURNS: u32 = 3;
+/// Tasks that have their turn between two looks at the sockets: few, so that a module with much traffic keeps no other's waiting.
+const TASKS: u32 = 3;
+
+/// The turns of the session's thread when it has much to do.
+const LONG_TURN: Duration = Duration::from_micros(200);
+
+thread_local! {
+    static TURNS: Turns = const { Turns::new(LONG_TURN) };
+}
 
 /// Serves until it is asked to stop.
 pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
@@ -78,10 +87,11 @@ pub fn run(serve: &Serve) -> Result<ExitCode, (u8, Error)> {
     let birth = Birth::of_this_process().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        .event_interval(TURNS)
+        .event_interval(TASKS)
         .enable_all()
         .thread_name("session")
-        .on_thread_start(sandgate_precedence::take_short_turns)
+        .on_thread_park(|| TURNS.with(Turns::before_sleep))
+        .on_thread_unpark(|| TURNS.with(Turns::after_sleep))
         .build()
         .context("cannot start the runtime")
         .map_err(failed)?;

@@ -13,9 +13,10 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use sandgate_precedence::Turns;
 use sandgate_wire::link::{RingWatch, WatchedRings};
 
-use super::{PLACE, Pool, State, Workers};
+use super::{PLACE, Pool, State, TURNS, Workers};
 
 /// Where tasks run longer than this, somebody listens while they run.
 const LONG: Duration = Duration::from_micros(50);
@@ -166,7 +167,7 @@ impl Pool {
                     break;
                 }
                 // Whoever is to send the next message may wait for this processor.
-                thread::yield_now();
+                spin.give_way();
             }
             state = self.lock();
             state.looks = false;
@@ -178,7 +179,9 @@ impl Pool {
             if !state.listens {
                 state.listens = true;
                 drop(state);
+                TURNS.with(Turns::before_sleep);
                 let is_rung = doorbells.wait();
+                TURNS.with(Turns::after_sleep);
                 state = self.lock();
                 state.listens = false;
                 if !state.looks {
@@ -192,7 +195,9 @@ impl Pool {
         }
         state.waiting.push(thread::current());
         drop(state);
+        TURNS.with(Turns::before_sleep);
         thread::park();
+        TURNS.with(Turns::after_sleep);
         state = self.lock();
         // Whoever woke it took it out; it may also have woken by itself.
         let me = thread::current().id();
