@@ -28,15 +28,15 @@ struct State {
     since: Option<Instant>,
     /// How often it has to sleep before its turns are the shortest again; zero: they are.
     calm_in: u32,
-    /// Turns have been set.
-    is_set: bool,
+    /// The turns that the system has been told.
+    told: Option<Duration>,
 }
 
 impl Turns {
     /// With this turn, of 0.1 to 100 ms, while it runs on.
     #[must_use]
     pub const fn new(long: Duration) -> Self {
-        let state = State { since: None, calm_in: 0, is_set: false };
+        let state = State { since: None, calm_in: 0, told: None };
         Self { long, state: Cell::new(state) }
     }
 
@@ -44,11 +44,7 @@ impl Turns {
     pub fn before_sleep(&self) {
         let state = self.state.get();
         let calm_in = if state.has_run_for(LONG_RUN) { CALM } else { state.calm_in.saturating_sub(1) };
-        let is_changed = !state.is_set || (calm_in == 0) != (state.calm_in == 0);
-        if is_changed {
-            take(if calm_in == 0 { SHORTEST } else { self.long });
-        }
-        self.state.set(State { calm_in, is_set: true, ..state });
+        self.tell(State { calm_in, ..state });
     }
 
     /// It has slept.
@@ -60,10 +56,19 @@ impl Turns {
     /// this processor goes first. It costs a look at the clock.
     pub fn give_way(&self) {
         let state = self.state.get();
-        if state.has_run_for(SHORTEST) {
+        if !opt('y') && state.has_run_for(SHORTEST) {
+            self.tell(State { calm_in: CALM, ..state });
             thread::yield_now();
-            self.state.set(State { since: Some(Instant::now()), calm_in: CALM, ..state });
+            self.after_sleep();
         }
+    }
+
+    fn tell(&self, state: State) {
+        let turn = if state.calm_in == 0 { SHORTEST } else { self.long };
+        if state.told != Some(turn) {
+            take(turn);
+        }
+        self.state.set(State { told: Some(turn), ..state });
     }
 }
 
@@ -78,7 +83,15 @@ pub fn take_shortest_turns() {
     take(SHORTEST);
 }
 
+fn opt(c: char) -> bool {
+    static O: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    O.get_or_init(|| std::env::var("SG").unwrap_or_default()).contains(c)
+}
+
 fn take(turn: Duration) {
+    if opt('s') {
+        return;
+    }
     #[cfg(target_os = "linux")]
     // What it is for is only speed, and without it everything works.
     let _ = crate::system::set_turn(turn);
@@ -97,7 +110,10 @@ mod tests {
     }
 
     fn is_short(turns: &Turns) -> bool {
-        turns.state.get().calm_in == 0
+        let told = turns.state.get().told;
+        #[cfg(target_os = "linux")]
+        assert!(told.is_none() || crate::system::turn().is_zero() || told == Some(crate::system::turn()));
+        told.is_none_or(|told| told == SHORTEST)
     }
 
     #[test]
@@ -124,22 +140,5 @@ mod tests {
         run_for(&turns, 2 * SHORTEST);
         turns.give_way();
         assert!(!is_short(&turns));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_system_is_told() {
-        let long = Duration::from_micros(700);
-        thread::spawn(move || {
-            let knows_turns = !crate::system::turn().is_zero();
-            let turns = Turns::new(long);
-            turns.before_sleep();
-            assert!(!knows_turns || crate::system::turn() == SHORTEST);
-            run_for(&turns, 2 * LONG_RUN);
-            turns.before_sleep();
-            assert!(!knows_turns || crate::system::turn() == long);
-        })
-        .join()
-        .unwrap();
     }
 }

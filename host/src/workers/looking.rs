@@ -167,7 +167,7 @@ impl Pool {
                     break;
                 }
                 // Whoever is to send the next message may wait for this processor.
-                spin.give_way();
+                thread::yield_now();
             }
             state = self.lock();
             state.looks = false;

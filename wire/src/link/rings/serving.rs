@@ -49,7 +49,7 @@ async fn serve(rings: Arc<Rings>, heard: UnixStream) {
             yield_now().await;
         } else if spin.goes_on() {
             // Whoever is to send the next message may wait for this processor, or for this thread.
-            spin.give_way();
+            std::thread::yield_now();
             yield_now().await;
         } else if rings.arena.fall_asleep() {
             let rung = heard.async_io(Interest::READABLE, || rings.bell.take());

@@ -3,7 +3,6 @@
 //! Waking a process takes longer than what a peer does between two messages of a conversation. So it is worth
 //! looking on for as long as that, where the last messages came so soon, and for nobody else.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest that is looked on without anything.
@@ -13,11 +12,10 @@ const SHORTEST: Duration = Duration::from_micros(5);
 /// Who was woken after so short a time might have had it sooner: without two processes that wake each other, what is
 /// waited for takes half as long.
 const NEAR: Duration = Duration::from_micros(100);
-/// Who gives way and does not get the processor back for so long has given it to one that goes on and on. Who sleeps is
-/// woken on a processor that is free.
-const KEPT_WAITING: Duration = Duration::from_micros(100);
-/// After that it sleeps at once for so long.
-const WARY: Duration = Duration::from_secs(1);
+/// So often in a row that has to be so. Messages that come one by one, each with its answer, are not worth it: while this
+/// side looks it gives its processor to others again and again, and one that goes on and on keeps it for milliseconds.
+/// Who sleeps instead is woken where there is a processor.
+const OFTEN: u32 = 3;
 
 /// Decides when to sleep.
 #[derive(Clone, Copy, Debug)]
@@ -26,15 +24,15 @@ pub struct Spin {
     patience: Duration,
     /// When it found something last, or began to look.
     since: Instant,
-    /// Until when it is not looked on at all.
-    wary_until: Option<Instant>,
+    /// How often in a row it was woken soon.
+    near: u32,
 }
 
 impl Spin {
     /// One that sleeps at once, until it learns better.
     #[must_use]
     pub fn new() -> Self {
-        Self { patience: Duration::ZERO, since: Instant::now(), wary_until: None }
+        Self { patience: Duration::ZERO, since: Instant::now(), near: 0 }
     }
 
     /// Something was there.
@@ -48,31 +46,19 @@ impl Spin {
         !self.patience.is_zero() && self.since.elapsed() < self.patience
     }
 
-    /// Lets another go first that waits for this processor.
-    pub fn give_way(&mut self) {
-        let before = Instant::now();
-        thread::yield_now();
-        if before.elapsed() > KEPT_WAITING {
-            self.patience = Duration::ZERO;
-            self.wary_until = Some(before + WARY);
-        }
-    }
-
     /// It has slept and was woken: had it looked on for longer, would it have been there?
     pub fn woken(&mut self) {
-        let now = Instant::now();
-        let idle = now.saturating_duration_since(self.since);
-        self.since = now;
-        if self.wary_until.is_some_and(|until| now < until) {
-            return;
-        }
+        let idle = self.since.elapsed();
         let near = if self.patience.is_zero() { NEAR } else { LONGEST };
+        self.near = if idle < near { self.near.saturating_add(1) } else { 0 };
         self.patience = match self.patience / 2 {
-            _ if idle < near => LONGEST,
+            _ if self.near >= OFTEN => LONGEST,
+            _ if self.near > 0 => self.patience,
             // In vain.
             half if half >= SHORTEST => half,
             _ => Duration::ZERO,
         };
+        self.since = Instant::now();
     }
 }
 
@@ -98,6 +84,9 @@ mod tests {
         assert!(!spin.goes_on());
         assert_eq!(woken_after(&mut spin, Duration::from_millis(1)), Duration::ZERO);
         // The clock moves on between the two looks at it.
+        for _ in 1..OFTEN {
+            assert_eq!(woken_after(&mut spin, NEAR / 2), Duration::ZERO);
+        }
         assert_eq!(woken_after(&mut spin, NEAR / 2), LONGEST);
         let mut before = LONGEST;
         while !before.is_zero() {
@@ -106,5 +95,14 @@ mod tests {
             before = now;
         }
         assert_eq!(woken_after(&mut spin, NEAR * 2), Duration::ZERO);
+    }
+
+    #[test]
+    fn messages_one_by_one_with_their_answers_are_not_looked_for() {
+        let mut spin = Spin::new();
+        for _ in 0..10 {
+            assert_eq!(woken_after(&mut spin, NEAR / 2), Duration::ZERO);
+            assert_eq!(woken_after(&mut spin, NEAR * 10), Duration::ZERO);
+        }
     }
 }
