@@ -56,7 +56,7 @@ impl Turns {
     /// this processor goes first. It costs a look at the clock.
     pub fn give_way(&self) {
         let state = self.state.get();
-        if !opt('y') && state.has_run_for(SHORTEST) {
+        if state.has_run_for(SHORTEST) {
             self.tell(State { calm_in: CALM, ..state });
             thread::yield_now();
             self.after_sleep();
@@ -83,15 +83,7 @@ pub fn take_shortest_turns() {
     take(SHORTEST);
 }
 
-fn opt(c: char) -> bool {
-    static O: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    O.get_or_init(|| std::env::var("SG").unwrap_or_default()).contains(c)
-}
-
 fn take(turn: Duration) {
-    if opt('s') {
-        return;
-    }
     #[cfg(target_os = "linux")]
     // What it is for is only speed, and without it everything works.
     let _ = crate::system::set_turn(turn);
