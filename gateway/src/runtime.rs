@@ -18,6 +18,11 @@ thread_local! {
     static TURNS: Turns = const { Turns::new(LONG_TURN) };
 }
 
+/// To be called often by a task that may go on and on: threads that wait for this processor go first now and then.
+pub(crate) fn give_way() {
+    TURNS.with(Turns::give_way);
+}
+
 /// The runtime of the `gateway` program: one thread for every two processors, at least one.
 ///
 /// nng's own threads, which move the messages of out-of-process modules, need the others. With a thread for

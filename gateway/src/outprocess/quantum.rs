@@ -1,6 +1,8 @@
 //! How much of what a host has sent is handled before others get a turn, so that one that sends without end delays the
 //! others' messages by some microseconds only.
 
+use crate::runtime::give_way;
+
 /// Messages of a turn, and their bytes: checking a large one takes as long as some dozens of small ones.
 const MESSAGES: u32 = 16;
 const BYTES: usize = 64 << 10;
@@ -23,6 +25,7 @@ impl Quantum {
         let is_over = self.messages == 0 || self.bytes == 0;
         if is_over {
             *self = Self::new();
+            give_way();
         }
         is_over
     }
