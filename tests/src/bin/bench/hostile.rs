@@ -1,31 +1,23 @@
 //! What a well-behaved module notices of a hostile neighbour, in the same host or in another: its round trips while the
 //! other is at work, beside the same with the other at rest.
 
-use std::time::Duration;
 use std::{array, iter};
 
 use anyhow::{Context, Result};
-use sandgate_gateway::module::Context as ModuleContext;
 use sandgate_tests::host_config::HostConfiguration;
 use sandgate_tests::scratch::Scratch;
 use sandgate_tests::tenants::{Tenant, When, all, component};
-use sandgate_wire::Message;
-use serde_json::{Value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use serde_json::json;
 
-use crate::GOAL_SIZE;
 use crate::attack::{Attack, Load};
-use crate::echo::round_trips;
-use crate::figures::{median, percentiles};
+use crate::figures::median;
 use crate::host::Host;
-use crate::local::{End, LocalGateway};
+use crate::neighbour::Neighbour;
+use crate::plain::{Plain, Running};
 use crate::report::{Report, Row};
 
 /// Round trips of one measurement, alone and beside the tenant.
 const TRIPS: usize = 1_000;
-/// The neighbour gets a message so often, as does the tenant, so that a measurement lasts as long whatever a trip takes:
-/// long enough for the tenant to do what it does many times.
-const PULSE: Duration = Duration::from_millis(1);
 /// It is warmed up with so many times fewer.
 const WARM_UP: usize = 5;
 /// Tenants of a smoke run.
@@ -44,6 +36,12 @@ enum Place {
 
 pub(crate) fn measure(report: &mut Report, only: Option<&str>, rounds: u32, scale: usize) -> Result<()> {
     let is_smoke = scale > 1;
+    for plain in Plain::ALL {
+        let row = format!("hostile {}", plain.name());
+        if only.is_none_or(|only| row.contains(only)) {
+            beside_plain(report, plain, rounds, (TRIPS / scale).max(10)).context(row)?;
+        }
+    }
     for (name, tenant) in all() {
         let row = format!("hostile {name}");
         let is_wanted = only.is_none_or(|only| row.contains(only));
@@ -63,9 +61,7 @@ fn beside(report: &mut Report, name: &str, tenant: &Tenant, rounds: u32, trips: 
         for (place, pairs) in iter::zip(PLACES, &mut pairs) {
             let scratch = Scratch::new();
             let mut scene = Scene::open(&scratch, name, tenant, place)?;
-            scene.round_trips(trips / WARM_UP)?;
-            let alone = scene.round_trips(trips)?;
-            pairs.push((alone, scene.under_attack(trips)?));
+            pairs.push(scene.compare(trips)?);
         }
     }
     for (place, pairs) in iter::zip(PLACES, pairs) {
@@ -88,14 +84,12 @@ fn beside(report: &mut Report, name: &str, tenant: &Tenant, rounds: u32, trips: 
     Ok(())
 }
 
-/// A gateway with an echo, and a tenant in the echo's host or in another.
+/// A neighbour, and a tenant in its host or in another.
 struct Scene<'a> {
     tenant: &'a Tenant,
-    gateway: LocalGateway,
-    pulse: End,
+    neighbour: Neighbour,
     control: String,
     load: Load,
-    greeting: Message,
     /// Held: they end with the scene.
     _hosts: Vec<Host>,
     _files: Scratch,
@@ -112,7 +106,7 @@ impl<'a> Scene<'a> {
         // It is to go on attacking: no quarantine, and the shortest wait every time.
         let restart = json!({"max": 10_000, "backoff.ms": 100, "longest.backoff.ms": 100});
         let more = json!({"limits": limits, "recycle": recycle, "restart": restart});
-        let with_echo = || HostConfiguration::new().module("echo", &echo, "modules/echo", json!({}));
+        let with_echo = || with_echo(&echo);
         let with_tenant =
             |others: HostConfiguration| others.component("tenant", &control, &component, more.clone());
         let files = Scratch::new();
@@ -125,58 +119,55 @@ impl<'a> Scene<'a> {
         if !in_same_host && !is_unusable {
             hosts.push(Host::start(&alone)?);
         }
-        let mut gateway = LocalGateway::new()?;
-        gateway.add_remote("echo", json!({"activation.type": "none", "control.id": echo}), &Value::Null)?;
-        let pulse = gateway.add_end("pulse", "echo")?;
-        gateway.start();
-        let scene = Self {
+        let neighbour = Neighbour::start(&echo)?;
+        if in_same_host {
+            // The host has read its configuration: this one is for whenever it is read again.
+            both().write(scratch);
+        }
+        Ok(Self {
             tenant,
-            gateway,
-            pulse,
+            neighbour,
             load: if in_same_host { Load::Into(hosts[0].pid()) } else { Load::Alone(alone) },
-            greeting: Message::new(&[("a", "1"), ("b", "2")], vec![0; GOAL_SIZE])?,
             control: control.clone(),
             _hosts: hosts,
             _files: files,
-        };
-        // The host is there, and has read its configuration.
-        scene.round_trips(1)?;
-        if in_same_host {
-            // From now on, whenever it is read again.
-            both().write(scratch);
-        }
-        Ok(scene)
+        })
     }
 
-    /// The 99th percentile of some round trips, in microseconds.
-    fn round_trips(&self, trips: usize) -> Result<f64> {
-        let greeting = self.greeting.clone();
-        let times = self.pulse.run(move |context| Box::pin(pulses(context, greeting, trips)))?;
-        let [_, p99] = percentiles(times);
-        Ok(p99)
-    }
-
-    /// The same while the tenant is at work.
-    fn under_attack(&mut self, trips: usize) -> Result<f64> {
-        let attack = Attack::begin(&mut self.gateway, self.tenant, &self.control, &self.load)?;
-        let p99 = self.round_trips(trips)?;
+    /// The neighbour's 99th percentile, and that while the tenant is at work, in microseconds.
+    fn compare(&mut self, trips: usize) -> Result<(f64, f64)> {
+        let alone = alone(&self.neighbour, trips)?;
+        let attack = Attack::begin(&mut self.neighbour.gateway, self.tenant, &self.control, &self.load)?;
+        let beside = self.neighbour.round_trips(trips)?;
         attack.end()?;
-        Ok(p99)
+        Ok((alone, beside))
     }
 }
 
-/// Round trips, a pulse from one to the next. What one takes longer is not made up for.
-async fn pulses(
-    ModuleContext { publisher, inbox, .. }: &mut ModuleContext,
-    greeting: Message,
-    trips: usize,
-) -> Result<Vec<Duration>> {
-    let mut pulse = interval(PULSE);
-    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut times = Vec::with_capacity(trips);
-    for _ in 0..trips {
-        pulse.tick().await;
-        times.extend(round_trips(publisher, inbox, &greeting, 1).await?);
+fn with_echo(control: &str) -> HostConfiguration {
+    HostConfiguration::new().module("echo", control, "modules/echo", json!({}))
+}
+
+fn alone(neighbour: &Neighbour, trips: usize) -> Result<f64> {
+    neighbour.round_trips(trips / WARM_UP)?;
+    neighbour.round_trips(trips)
+}
+
+/// The floor: plain programs beside the same neighbour.
+fn beside_plain(report: &mut Report, plain: Plain, rounds: u32, trips: usize) -> Result<()> {
+    let mut pairs = Vec::new();
+    for _ in 0..rounds {
+        let scratch = Scratch::new();
+        let echo = scratch.id("echo");
+        let _host = Host::start(&Host::arguments(&with_echo(&echo).write(&scratch)))?;
+        let neighbour = Neighbour::start(&echo)?;
+        let alone = alone(&neighbour, trips)?;
+        let _running = Running::start(plain)?;
+        pairs.push((alone, neighbour.round_trips(trips)?));
     }
-    Ok(times)
+    let ratio = median(pairs.iter().map(|(alone, beside)| beside / alone));
+    let name = format!("round trip p99 beside {}", plain.name());
+    let row = Row::new(name, median(pairs.iter().map(|(_, beside)| *beside)), "us");
+    report.add(row.beside(median(pairs.iter().map(|(alone, _)| *alone)), ratio));
+    Ok(())
 }

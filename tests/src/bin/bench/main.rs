@@ -19,6 +19,8 @@ mod instance;
 mod into_guest;
 mod languages;
 mod local;
+mod neighbour;
+mod plain;
 mod plots;
 mod recovery;
 mod report;
@@ -33,6 +35,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::echo::Way;
+use crate::plain::Plain;
 use crate::report::{Outputs, Report};
 
 /// The content sizes that are measured, in bytes.
@@ -93,6 +96,9 @@ enum Part {
     /// Likewise, over a Unix domain socket
     #[command(hide = true)]
     EchoUnix { path: PathBuf },
+    /// A program that takes what it can get. Likewise
+    #[command(hide = true)]
+    Plain { what: Plain },
 }
 
 fn main() -> ExitCode {
@@ -100,6 +106,7 @@ fn main() -> ExitCode {
     let result = match &arguments.part {
         Some(Part::Echo { address }) => bare::echo(address),
         Some(Part::EchoUnix { path }) => unix::echo(path),
+        Some(Part::Plain { what }) => what.run(),
         None => measure(&arguments),
     };
     match result {
