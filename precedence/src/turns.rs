@@ -9,7 +9,7 @@ const SHORTEST: Duration = Duration::from_micros(100);
 /// Who runs on for so long is not one of those.
 const LONG_RUN: Duration = Duration::from_micros(300);
 /// Until it has slept so often without that.
-const CALM: u32 = 32;
+const CALM: u32 = 256;
 
 /// The turns of the thread that it belongs to.
 ///
@@ -26,6 +26,8 @@ pub struct Turns {
 struct State {
     /// When it woke, or gave way, last.
     since: Option<Instant>,
+    /// The processor's time that it had had when it woke last.
+    had: Duration,
     /// How often it has to sleep before its turns are the shortest again; zero: they are.
     calm_in: u32,
     /// The turns that the system has been told.
@@ -36,30 +38,29 @@ impl Turns {
     /// With this turn, of 0.1 to 100 ms, while it runs on.
     #[must_use]
     pub const fn new(long: Duration) -> Self {
-        let state = State { since: None, calm_in: 0, told: None };
+        let state = State { since: None, had: Duration::ZERO, calm_in: 0, told: None };
         Self { long, state: Cell::new(state) }
     }
 
     /// This thread is about to sleep until there is something for it.
     pub fn before_sleep(&self) {
         let state = self.state.get();
-        let calm_in = if state.has_run_for(LONG_RUN) { CALM } else { state.calm_in.saturating_sub(1) };
-        self.tell(State { calm_in, ..state });
+        self.tell(State { calm_in: state.calm_in.saturating_sub(1), ..state }.noting_a_long_run());
     }
 
     /// It has slept.
     pub fn after_sleep(&self) {
-        self.state.set(State { since: Some(Instant::now()), ..self.state.get() });
+        self.state.set(State { since: Some(Instant::now()), had: time_had(), ..self.state.get() });
     }
 
     /// To be called now and then by a thread that may go on and on. If it has done so for 0.1 ms, another that waits for
     /// this processor goes first. It costs a look at the clock.
     pub fn give_way(&self) {
         let state = self.state.get();
-        if state.has_run_for(SHORTEST) {
-            self.tell(State { calm_in: CALM, ..state });
+        if state.since.is_some_and(|since| since.elapsed() > SHORTEST) {
+            self.tell(state.noting_a_long_run());
             thread::yield_now();
-            self.after_sleep();
+            self.state.set(State { since: Some(Instant::now()), ..self.state.get() });
         }
     }
 
@@ -73,9 +74,24 @@ impl Turns {
 }
 
 impl State {
-    fn has_run_for(&self, time: Duration) -> bool {
-        self.since.is_some_and(|since| since.elapsed() > time)
+    /// Time in which it waited for the processor does not count.
+    fn noting_a_long_run(self) -> Self {
+        let is_long = self.since.is_some() && time_had().saturating_sub(self.had) > LONG_RUN;
+        Self { calm_in: if is_long { CALM } else { self.calm_in }, ..self }
     }
+}
+
+/// The processor's time that this thread has had.
+#[cfg(target_os = "linux")]
+fn time_had() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// The others have no turns that this could be for.
+#[cfg(not(target_os = "linux"))]
+fn time_had() -> Duration {
+    Duration::ZERO
 }
 
 /// This thread takes the shortest turns as long as it lives: it never runs for longer than microseconds at a time.
@@ -91,19 +107,22 @@ fn take(turn: Duration) {
     let _ = turn;
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    /// Ages what it remembers.
+    /// Makes it seem to have run for so long since it woke.
     fn run_for(turns: &Turns, time: Duration) {
+        let state = turns.state.get();
         let since = Instant::now().checked_sub(time).unwrap();
-        turns.state.set(State { since: Some(since), ..turns.state.get() });
+        // A thread of a test has hardly had so much: time is taken from what is still to come.
+        let before = Instant::now();
+        while time_had() < time && before.elapsed() < Duration::from_secs(10) {}
+        turns.state.set(State { since: Some(since), had: time_had().saturating_sub(time), ..state });
     }
 
     fn is_short(turns: &Turns) -> bool {
         let told = turns.state.get().told;
-        #[cfg(target_os = "linux")]
         assert!(told.is_none() || crate::system::turn().is_zero() || told == Some(crate::system::turn()));
         told.is_none_or(|told| told == SHORTEST)
     }
@@ -125,12 +144,25 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_way_has_run_on() {
+    fn who_gives_way_and_goes_on_has_long_turns_before_it_sleeps() {
         let turns = Turns::new(Duration::from_micros(400));
         turns.give_way();
         assert!(is_short(&turns));
         run_for(&turns, 2 * SHORTEST);
         turns.give_way();
+        assert!(is_short(&turns));
+        run_for(&turns, 2 * LONG_RUN);
+        turns.give_way();
         assert!(!is_short(&turns));
+    }
+
+    #[test]
+    fn who_waits_for_the_processor_does_not_run() {
+        let turns = Turns::new(Duration::from_micros(400));
+        turns.before_sleep();
+        turns.after_sleep();
+        thread::sleep(10 * LONG_RUN);
+        turns.before_sleep();
+        assert!(is_short(&turns));
     }
 }
