@@ -7,8 +7,8 @@ use std::time::Duration;
 use sandgate_precedence::Turns;
 use tokio::runtime::{Builder, Runtime};
 
-/// Tasks that have their turn between two looks at the sockets. With the runtime's own 61 a module that is flooded could keep the
-/// others' messages waiting for as many turns.
+/// Tasks that have their turn between two looks at the sockets. With the runtime's own 61 a module that is flooded could
+/// keep the others' messages waiting for as many turns.
 const TASKS: u32 = 3;
 
 /// The turns of a thread that has much to do. Shorter than a host's: everybody's messages wait for this one.

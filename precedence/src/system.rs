@@ -25,8 +25,12 @@ pub(crate) fn set_turn(turn: Duration) -> io::Result<()> {
     }
     // Everything else stays as it is: the niceness, too, is set by this call.
     attributes.sched_runtime = u64::try_from(turn.as_nanos()).unwrap_or(u64::MAX);
-    // A thread that goes before others by its niceness would have that taken from whoever it starts.
-    attributes.sched_flags = if attributes.sched_nice < 0 { 0 } else { SCHED_FLAG_RESET_ON_FORK as u64 };
+    let reset_on_fork = SCHED_FLAG_RESET_ON_FORK as u64;
+    attributes.sched_flags &= reset_on_fork;
+    // It would also take from whoever is started that they go before others by their niceness.
+    if attributes.sched_nice >= 0 {
+        attributes.sched_flags |= reset_on_fork;
+    }
     // SAFETY: the system reads `size` bytes, and the structure has so many.
     let done = unsafe { syscall(SYS_sched_setattr, SELF, &raw const attributes, NO_FLAGS) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -70,7 +70,8 @@ enum Work {
     Modules(Loading),
 }
 
-/// Tasks that have their turn between two looks at the sockets: few, so that a module with much traffic keeps no other's waiting.
+/// Tasks that have their turn between two looks at the sockets: few, so that a module with much traffic keeps no other's
+/// waiting.
 const TASKS: u32 = 3;
 
 /// The turns of the session's thread when it has much to do.

@@ -21,8 +21,9 @@ gateway between them and the modules that the test plays. In every one of them
 - where the module can be created anew, it is, in its host, and does what it should again.
 
 The values are the limits' defaults; `wasm-host limits` shows them all, with what each one bounds. What the neighbours
-notice in time is the 99th percentile of a neighbour's round trip while the module attacks, beside the same a moment
-before it begins: two cores, with a gateway and one or two hosts on them, medians of some rounds. It is measured by
+notice in time is the 99th percentile of a neighbour's round trips while the module attacks, a message a millisecond, beside
+the same a moment before it begins: two cores, with a gateway and one or two hosts on them, medians of some rounds. It is
+measured by
 
 ```console
 $ cargo xtask bench --only hostile --json docs/hostile-tenants.json
