@@ -107,7 +107,8 @@ fn take(turn: Duration) {
     let _ = turn;
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
