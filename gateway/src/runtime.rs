@@ -19,6 +19,7 @@ thread_local! {
 }
 
 /// To be called often by a task that may go on and on: threads that wait for this processor go first now and then.
+#[cfg(unix)]
 pub(crate) fn give_way() {
     TURNS.with(Turns::give_way);
 }
