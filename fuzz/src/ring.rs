@@ -56,6 +56,8 @@ struct Way {
     published: VecDeque<(u8, Vec<u8>)>,
     pushed: VecDeque<(u8, Vec<u8>)>,
     settled: u64,
+    /// It has taken something, and has not seen yet that there is no more.
+    is_reading: bool,
 }
 
 impl Way {
@@ -123,8 +125,8 @@ impl World {
         let peer = &mut self.sides[1 - side];
         let way = &mut peer.ways[slot];
         way.published.append(&mut way.pushed);
-        // It has taken all marks before it fell asleep. Who comes later looks by itself.
-        let is_awaited = had_records && way.end.is_some();
+        // It has taken all marks before it fell asleep. Who comes later, or has not read on, looks by itself.
+        let is_awaited = had_records && way.end.is_some() && !way.is_reading;
         assert!(self.is_scribbled || !is_awaited || !peer.is_asleep || bell == Bell::Ring);
         assert!(self.is_scribbled || peer.is_asleep || bell == Bell::Silent);
         peer.is_asleep &= !bell.rings();
@@ -135,6 +137,7 @@ impl World {
         let way = &mut self.sides[side].ways[slot];
         let Some(end) = &mut way.end else { return false };
         let (popped, expected) = (end.pop(), way.published.pop_front());
+        way.is_reading = matches!(popped, Ok(Some(_)));
         let popped = self.allowed(popped).flatten();
         if let Some(record) = &popped {
             assert!(record.bytes.len() <= SMALLEST_RING as usize / 2);
