@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// This process's end.
 pub(super) struct Bell {
@@ -28,12 +30,15 @@ impl Bell {
 
     /// What a runtime waits with until the peer rings.
     ///
+    /// It waits for that alone. With a runtime's own stream it would also be woken when the peer takes what was rung, as
+    /// there is room again then: at the moment at which the peer begins to work, and on its processor.
+    ///
     /// # Errors
     /// No descriptor left, or no runtime to wait in.
-    pub(super) fn hear(&self) -> io::Result<tokio::net::UnixStream> {
+    pub(super) fn hear(&self) -> io::Result<AsyncFd<UnixStream>> {
         let stream = self.stream.try_clone()?;
         stream.set_nonblocking(true)?;
-        tokio::net::UnixStream::from_std(stream)
+        AsyncFd::with_interest(stream, Interest::READABLE)
     }
 
     /// Wakes the peer. When it has not heard the last hundreds of times it is told enough; when it has gone, the

@@ -1,10 +1,11 @@
 //! Who looks after the rings of a connection while it lasts: a task of the runtime, or threads of the process's own.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use tokio::io::Interest;
-use tokio::net::UnixStream;
+use tokio::io::unix::AsyncFd;
 use tokio::task::{JoinHandle, yield_now};
 
 use super::{RingWatch, Rings, Spin, WatchedRings};
@@ -41,7 +42,7 @@ impl Drop for Serving {
 }
 
 /// Looks, sleeps while there is nothing, and is woken by the peer.
-async fn serve(rings: Arc<Rings>, heard: UnixStream) {
+async fn serve(rings: Arc<Rings>, heard: AsyncFd<UnixStream>) {
     let mut spin = Spin::new();
     loop {
         if rings.look() {
@@ -52,7 +53,7 @@ async fn serve(rings: Arc<Rings>, heard: UnixStream) {
             std::thread::yield_now();
             yield_now().await;
         } else if rings.arena.fall_asleep() {
-            let rung = heard.async_io(Interest::READABLE, || rings.bell.take());
+            let rung = heard.async_io(Interest::READABLE, |_| rings.bell.take());
             if rung.await.is_err() {
                 // The peer has gone: the link says so too.
                 return;
