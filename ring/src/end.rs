@@ -224,6 +224,23 @@ impl End {
         Ok(fits)
     }
 
+    /// Wants the slot's mark when the peer has read on, until something is pushed, whether there is room or not: for who
+    /// has pushed enough for now. False when it has read everything: then it does not read on, and there is nothing to wait
+    /// for. As with [`End::want_room`], whatever is pushed is published first.
+    ///
+    /// # Errors
+    /// The peer says that it has read what it cannot have.
+    pub fn want_reading(&mut self) -> Result<bool, Violation> {
+        self.want(WANTS_ROOM);
+        let shared = &self.arena;
+        let theirs = shared.line(self.slot.number, shared.side.other());
+        let is_read = self.outgoing.is_read(theirs)?;
+        if is_read {
+            self.want_no_more(WANTS_ROOM);
+        }
+        Ok(!is_read)
+    }
+
     /// Wants the slot's mark when the peer acknowledges, until [`End::acknowledged`] finds something new. Whether there is
     /// something new already: then there is nothing to wait for.
     pub fn want_acknowledgements(&mut self) -> bool {

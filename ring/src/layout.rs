@@ -23,7 +23,7 @@ pub const LARGEST_RING: u32 = 1 << 20;
 
 /// What an arena begins with, and the version of its layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"sgring\r\n");
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Words in a cache line.
 const LINE: usize = 8;

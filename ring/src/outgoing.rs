@@ -99,6 +99,11 @@ impl Outgoing {
         Ok(self.tail - self.head <= limit || self.tail - self.look(theirs)? <= limit)
     }
 
+    /// Whether the peer has read everything.
+    pub(crate) fn is_read(&mut self, theirs: &[AtomicU64]) -> Result<bool, Violation> {
+        Ok(self.look(theirs)? == self.tail)
+    }
+
     /// Looks up to where the peer has read.
     fn look(&mut self, theirs: &[AtomicU64]) -> Result<u64, Violation> {
         // With it, what the peer has read there: it may be overwritten.
@@ -112,11 +117,11 @@ impl Outgoing {
 
     /// Begins at the ring's start, if the peer has read all there is. It sees that when it reads on, and not before.
     fn rewind(&mut self, theirs: &[AtomicU64]) -> Result<bool, Violation> {
-        let empty = self.look(theirs)? == self.tail;
-        if empty {
+        let is_empty = self.is_read(theirs)?;
+        if is_empty {
             self.origin = self.tail;
         }
-        Ok(empty)
+        Ok(is_empty)
     }
 
     /// Which word of the ring the next record begins at.

@@ -72,6 +72,28 @@ fn a_ring_is_full_until_it_is_read_and_what_is_too_long_never_fits() {
 }
 
 #[test]
+fn who_has_pushed_enough_for_now_is_told_when_the_peer_reads_on() {
+    let (gateway, host) = arenas(1, SMALLEST_RING);
+    let (mut down, mut up) = ends(&gateway, &host);
+    assert_eq!(down.want_reading(), Ok(false), "there is nothing to read");
+    for _ in 0..2 {
+        assert_eq!(down.push(&[b"x"], 0), Ok(Push::Done));
+    }
+    let _ = down.publish();
+    assert_eq!(down.want_room(1), Ok(true));
+    assert_eq!(down.want_reading(), Ok(true));
+    assert!(up.pop().unwrap().is_some());
+    assert_eq!(ready(&gateway), []);
+    let _ = up.publish();
+    assert_eq!(ready(&gateway), [0]);
+    assert_eq!(down.want_reading(), Ok(true));
+    assert!(up.pop().unwrap().is_some());
+    let _ = up.publish();
+    assert_eq!(ready(&gateway), [0]);
+    assert_eq!(down.want_reading(), Ok(false));
+}
+
+#[test]
 fn one_of_many_rings_for_a_sleeper() {
     let (gateway, host) = arenas(200, SMALLEST_RING);
     let mut pairs: Vec<_> = (0..200).map(|_| ends(&gateway, &host)).collect();

@@ -187,6 +187,31 @@ fn room_wakes_who_wants_it() {
 }
 
 #[test]
+fn reading_wakes_who_wants_it() {
+    model(8, || {
+        let (gateway, host) = Arena::pair(1, RING);
+        let (mut down, mut up) = ends(&gateway, &host);
+        for number in 1..=2 {
+            let _ = push(&mut down, number);
+        }
+        let alarm = Alarm::new();
+        let bell = alarm.clone();
+        let reader = thread::spawn(move || {
+            for number in 1..=2 {
+                assert_eq!(pop(&mut up), Some(number));
+                bell.heed(up.publish());
+            }
+            up
+        });
+        while down.want_reading().unwrap() {
+            alarm.sleep(&gateway);
+            gateway.take_ready(|_| ());
+        }
+        drop(reader.join().unwrap());
+    });
+}
+
+#[test]
 fn acknowledgements_wake_who_wants_them() {
     model(6, || {
         let (gateway, host) = Arena::pair(1, RING);

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::future::poll_fn;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg};
 use sandgate_ring::{Arena, Push};
 use sandgate_wire::link::frame::Slot;
-use sandgate_wire::link::{Features, Frame, Lane, LinkError, Side, Signal, Violation, Window};
+use sandgate_wire::link::{Arrival, Features, Frame, Lane, LinkError, Side, Signal, Violation, Window};
 use support::link::{
     End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel, send_with,
 };
@@ -142,7 +143,9 @@ async fn what_was_not_sent_is_not_settled() {
 #[tokio::test]
 async fn a_parcel_is_no_longer_in_pieces_than_whole() {
     let mut host = HostileHost::connect().await;
-    let piece = vec![0; host.rings.longest() / 2];
+    let lane = host.lane.clone();
+    let _consumer = tokio::spawn(async move { lane.recv().await });
+    let piece = vec![0; 16 << 10];
     while !host.carried.is_finished() {
         if host.rings.push(&[&piece], 2).unwrap() == Push::Done {
             let _ = host.rings.publish();
@@ -312,4 +315,59 @@ async fn large_parcels_go_one_way() {
     }
     within("the end", handled).await.unwrap();
     within("the last settling", heard).await.unwrap();
+}
+
+/// A thread has others to serve between two pieces of a large parcel.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_parcel_is_taken_piece_by_piece() {
+    const SIZE: usize = 4 << 20;
+    let window = Window { messages: 4, bytes: 32 << 20 };
+    let ends = Ends::with(Features::OURS.and(Features::RINGS));
+    let (near, far) = ends.lane(MODULE, EPOCH, window);
+    let _connected = ends.connect().await;
+    near.try_send(parcel(7, SIZE)).unwrap();
+    let mut in_vain = 0;
+    let arrival = poll_fn(|context| {
+        let arrival = far.poll_recv(context);
+        in_vain += u32::from(arrival.is_pending());
+        arrival
+    });
+    let arrival = within("the parcel", arrival).await.unwrap();
+    let Arrival::Parcel { parcel: arrived, .. } = arrival else { panic!("{arrival:?}") };
+    assert_eq!(arrived, parcel(7, SIZE));
+    assert!(in_vain > 200, "{in_vain}");
+}
+
+/// The gateway takes no arrivals meanwhile: whoever does may be waiting for this. What is settled comes behind them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_room_finds_it_behind_a_large_parcel() {
+    let window = Window { messages: 4, bytes: 32 << 20 };
+    let ends = Ends::with(Features::OURS.and(Features::RINGS));
+    let (near, far) = ends.lane(MODULE, EPOCH, window);
+    let _connected = ends.connect().await;
+    let host = tokio::spawn(async move {
+        for round in 0..8 {
+            let (sequence, _) = next_parcel(&far).await;
+            if round < 2 {
+                far.try_send(parcel(round, 8 << 20)).unwrap();
+            }
+            far.settle(sequence);
+        }
+        far
+    });
+    for number in 0..8 {
+        within("room", near.send(parcel(number, 8))).await.unwrap();
+    }
+    let _far = within("the end", host).await.unwrap();
+    for round in 0..2 {
+        loop {
+            match within("an arrival", near.recv()).await.unwrap() {
+                Arrival::Parcel { parcel: arrived, .. } => {
+                    assert_eq!(arrived, parcel(round, 8 << 20));
+                    break;
+                }
+                Arrival::Settled(_) => {}
+            }
+        }
+    }
 }

@@ -19,6 +19,7 @@ use super::suspects::Turn;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 use crate::dead_letters::DeadLetters;
+use crate::runtime::give_way;
 
 /// Messages that are taken from the inbox at a time.
 const BATCH: usize = 64;
@@ -147,6 +148,11 @@ impl Inbound<'_> {
         let next = || {
             poll_fn(|context| match self.lane.poll_recv(context) {
                 Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
+                Poll::Pending => {
+                    // It may have been a piece of a large message, with more to come at once.
+                    give_way();
+                    Poll::Pending
+                }
                 arrival => arrival,
             })
         };

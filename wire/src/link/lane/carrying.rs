@@ -77,7 +77,7 @@ impl State {
         After { consumer: consumer.or(after.consumer), ..after }
     }
 
-    /// Takes in what there is, if nothing waits for the consumer yet.
+    /// Takes in some of what there is, if nothing waits for the consumer yet.
     pub(super) fn take_some_in(&mut self) {
         if self.ring.is_some() && self.incoming.is_empty() {
             self.take_in(BATCH);
@@ -85,11 +85,16 @@ impl State {
         }
     }
 
-    /// Takes in what there is, up to so many parcels and settlings. An honest peer sends no more than the window.
-    pub(super) fn take_in(&mut self, most: usize) {
+    /// Takes in what there is, up to so many parcels and settlings, and up to a piece of one: a large parcel would keep
+    /// everybody waiting whom this thread serves. An honest peer sends no more than the window.
+    fn take_in(&mut self, most: usize) {
         for _ in 0..most {
             let Some(ring) = &mut self.ring else { return };
             match ring.take(self.outgoing.written()) {
+                Ok(Some(Taken::Piece)) => {
+                    self.is_amid_pieces = true;
+                    return;
+                }
                 Ok(Some(taken)) => self.note(taken),
                 Ok(None) => return,
                 Err(violation) => return self.break_off(violation),
@@ -111,6 +116,7 @@ impl State {
 
     fn note(&mut self, taken: Taken) {
         let noted = match taken {
+            Taken::Piece => Ok(()),
             Taken::Parcel { sequence, size, parcel } => match self.incoming.arrive(sequence, size, parcel) {
                 Ok(false) => self.note_duplicate(sequence),
                 arrived => arrived.map(drop),
@@ -179,7 +185,8 @@ impl State {
             && let Ok(Some(taken)) = ring.take(self.outgoing.written())
             && self.broken.is_none()
         {
-            left -= 1;
+            // Of pieces no parcel has more than fit into it.
+            left -= u64::from(!matches!(taken, Taken::Piece));
             self.note(taken);
         }
     }
@@ -194,11 +201,17 @@ impl State {
         After { producer: None, ..self.after() }
     }
 
+    /// A piece of a parcel was taken in and the rest was not looked for: who waits does that, once everybody else has had
+    /// a turn. Nobody is told that it is there.
+    pub(super) fn goes_on(&mut self) -> bool {
+        std::mem::take(&mut self.is_amid_pieces)
+    }
+
     /// What is to be done once the lock is not held any more.
     pub(super) fn after(&mut self) -> After {
         After {
             rings: self.ring.as_mut().and_then(Ringed::take_due),
-            producer: self.producer_to_wake(),
+            producer: if self.goes_on() { self.producer.take() } else { self.producer_to_wake() },
             consumer: if self.incoming.is_empty() { None } else { self.consumer.take() },
             all_sent: std::mem::take(&mut self.all_sent).then(|| self.connection.clone()).flatten(),
             broken: self.broken.take(),
@@ -208,6 +221,7 @@ impl State {
 
 fn send(ring: &mut Ringed, outgoing: &mut Outgoing, incoming: &mut Incoming) -> Result<(), Violation> {
     let mut wrote = false;
+    ring.begin_turn();
     while let Some((sequence, parcel)) = outgoing.peek() {
         wrote = true;
         if !ring.write(sequence, parcel)? {

@@ -60,6 +60,8 @@ struct State {
     /// Something waits for room in the rings; and does not any more, which the connection is not told yet.
     held_back: bool,
     all_sent: bool,
+    /// A piece of a parcel has come out of the rings, and the rest is not looked for yet.
+    is_amid_pieces: bool,
     /// What the peer has done that no honest peer does, until the connection is told.
     broken: Option<(Connection, Violation)>,
     /// The connection's writer knows that there is something to send.
@@ -165,6 +167,7 @@ impl Lane {
             ring: None,
             held_back: false,
             all_sent: false,
+            is_amid_pieces: false,
             broken: None,
             announced: false,
             closed: false,
@@ -233,13 +236,16 @@ impl Lane {
         if state.outgoing.is_full() {
             state.look_for_room();
         }
-        let full = state.outgoing.is_full();
+        let (full, goes_on) = (state.outgoing.is_full(), state.goes_on());
         let after = state.after_for_the_producer();
         if full {
             remember(&mut state.producer, context);
         }
         drop(state);
         after.run();
+        if full && goes_on {
+            context.waker().wake_by_ref();
+        }
         if full { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
@@ -271,7 +277,7 @@ impl Lane {
             if state.outgoing.kept() > 0 {
                 state.look_for_room();
             }
-            let settled = state.outgoing.kept() == 0;
+            let (settled, goes_on) = (state.outgoing.kept() == 0, state.goes_on());
             let after = state.after_for_the_producer();
             if !settled {
                 // Woken when half of the window is free, so once more at the latest when all of it is.
@@ -279,6 +285,9 @@ impl Lane {
             }
             drop(state);
             after.run();
+            if !settled && goes_on {
+                context.waker().wake_by_ref();
+            }
             if settled { Poll::Ready(Ok(())) } else { Poll::Pending }
         })
         .await
@@ -316,9 +325,15 @@ impl Lane {
                 Poll::Pending
             }
         };
+        // Otherwise it is for who waits for room.
+        let goes_on = arrival.is_pending() && state.goes_on();
         let after = state.after();
         drop(state);
         after.run();
+        if goes_on {
+            // Other tasks have a turn, and then this.
+            context.waker().wake_by_ref();
+        }
         arrival
     }
 

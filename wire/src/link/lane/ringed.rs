@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use sandgate_ring::{End, Push, Record};
 
 use crate::link::frame::{PAYLOAD_MAX, Payload};
-use crate::link::rings::Rings;
+use crate::link::rings::{RING_BYTES, Rings};
 use crate::link::{Parcel, Side, Violation};
 use crate::reader::Reader;
 
@@ -19,6 +19,12 @@ use crate::reader::Reader;
 const LAST: u8 = 1;
 /// The record is a piece of one; more of it follows.
 const PIECE: u8 = 2;
+
+/// Bytes of a piece.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// Bytes of pieces that are written in one go: what a ring holds.
+const TURN: usize = RING_BYTES as usize;
 
 /// The sequence number in front of a parcel's payload.
 const SEQUENCE: usize = size_of::<u64>();
@@ -32,8 +38,10 @@ pub(super) struct Ringed {
     head: BytesMut,
     /// Bytes of the parcel in hand that are written already.
     written: usize,
+    /// Bytes of pieces that are written in this turn.
+    turn: usize,
     /// Pieces of the parcel that is being read.
-    pieces: BytesMut,
+    pieces: Vec<u8>,
     /// The source of the newest parcel.
     source: Arc<str>,
     /// What the peer had acknowledged before that was loaded which is being read.
@@ -57,6 +65,8 @@ pub(super) enum Taken {
     },
     /// The peer has settled everything up to this.
     Settled(u64),
+    /// A piece of a parcel, of which there is more to come.
+    Piece,
 }
 
 impl Ringed {
@@ -67,7 +77,8 @@ impl Ringed {
             side,
             head: BytesMut::new(),
             written: 0,
-            pieces: BytesMut::new(),
+            turn: 0,
+            pieces: Vec::new(),
             source: "".into(),
             acknowledged: 0,
             settled: 0,
@@ -81,14 +92,26 @@ impl Ringed {
         self.side
     }
 
+    /// Others have had their turn.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn = 0;
+    }
+
     /// Writes a parcel, or as much of it as there is room for; once more with the same, it goes on. Says whether all
-    /// of it is written; if not, the lane is told when there is room.
+    /// of it is written; if not, the lane is told when there is room. Of a large one a turn's worth is written, also if the
+    /// peer makes room meanwhile: whoever writes keeps others waiting for this lane, and for what its thread does else.
     pub(super) fn write(&mut self, sequence: u64, parcel: &Parcel) -> Result<bool, Violation> {
         self.head.clear();
         self.head.put_u64(sequence);
         parcel.encode_head(&mut self.head);
         let size = self.head.len() + parcel.body.len();
         loop {
+            if self.turn >= TURN {
+                self.publish();
+                if self.end.want_reading()? {
+                    return Ok(false);
+                }
+            }
             let left = size - self.written;
             let longest = self.end.longest();
             let (length, kind) = if left <= longest { (left, LAST) } else { (self.piece(), PIECE) };
@@ -98,7 +121,10 @@ impl Ringed {
                     self.written = 0;
                     return Ok(true);
                 }
-                Push::Done => self.written += length,
+                Push::Done => {
+                    self.written += length;
+                    self.turn += length;
+                }
                 Push::Full | Push::TooLong => {
                     self.publish();
                     if !self.end.want_room(length)? {
@@ -109,9 +135,9 @@ impl Ringed {
         }
     }
 
-    /// The length of a piece: two of them have room in a ring, so that one is read while the next is written.
+    /// The length of a piece, which takes some microseconds: whoever has others to serve does that between two.
     fn piece(&self) -> usize {
-        self.end.longest() / 2
+        PIECE_BYTES.min(self.end.longest())
     }
 
     /// A parcel came that had come before. How many did so in these rings.
@@ -131,7 +157,7 @@ impl Ringed {
         self.publish();
     }
 
-    /// Reads on. `sent` is the newest parcel that the peer can settle. When there is nothing, the lane is told when
+    /// Reads on by one record. `sent` is the newest parcel that the peer can settle. When there is nothing, the lane is told when
     /// there is, and a gateway's lane also when more is settled.
     pub(super) fn take(&mut self, sent: u64) -> Result<Option<Taken>, Violation> {
         loop {
@@ -156,10 +182,13 @@ impl Ringed {
                     continue;
                 }
             }
-            if let Some(record) = self.end.pop()?
-                && let Some(parcel) = self.read(record)?
-            {
-                return Ok(Some(parcel));
+            if let Some(record) = self.end.pop()? {
+                let taken = self.read(record)?;
+                if matches!(taken, Taken::Piece) {
+                    // The peer writes on while others have their turn here.
+                    self.publish();
+                }
+                return Ok(Some(taken));
             }
         }
     }
@@ -201,7 +230,7 @@ impl Ringed {
         std::mem::take(&mut self.due).then(|| self.rings.clone())
     }
 
-    fn read(&mut self, Record { kind, bytes: record }: Record) -> Result<Option<Taken>, Violation> {
+    fn read(&mut self, Record { kind, bytes: record }: Record) -> Result<Taken, Violation> {
         if self.pieces.len() + record.len() > SEQUENCE + PAYLOAD_MAX {
             return Err(Violation::Malformed(crate::DecodeError::TooLarge {
                 actual: self.pieces.len() + record.len(),
@@ -212,12 +241,18 @@ impl Ringed {
             LAST if self.pieces.is_empty() => record,
             LAST => {
                 self.pieces.extend_from_slice(&record);
-                std::mem::take(&mut self.pieces).freeze()
+                let mut whole = std::mem::take(&mut self.pieces);
+                whole.shrink_to_fit();
+                whole.into()
             }
             // Shorter ones could be as many as a peer likes, for nothing.
             PIECE if record.len() == self.piece() => {
+                if self.pieces.is_empty() {
+                    // Not of memory, which the system gives for what is used: growing it would copy all of it again and again.
+                    self.pieces.reserve(SEQUENCE + PAYLOAD_MAX);
+                }
                 self.pieces.extend_from_slice(&record);
-                return Ok(None);
+                return Ok(Taken::Piece);
             }
             other => return Err(Violation::OutOfPlace(other)),
         };
@@ -225,7 +260,7 @@ impl Ringed {
         let parcel = Parcel::decode(Payload::Owned(whole.slice(SEQUENCE..)), &mut self.source)?;
         // What was decoded from a payload of checked length is no larger than it.
         let size = parcel.size().map_err(|_| Violation::OutOfPlace(kind))?;
-        Ok(Some(Taken::Parcel { sequence, size, parcel }))
+        Ok(Taken::Parcel { sequence, size, parcel })
     }
 }
 

@@ -28,7 +28,7 @@ pub use watch::{RingWatch, WatchedRings};
 const SLOTS: u32 = 1 << 14;
 
 /// What a ring holds, in bytes. Pages are the system's until they are used, so that idle modules cost nothing.
-const RING_BYTES: u32 = 256 << 10;
+pub(super) const RING_BYTES: u32 = 256 << 10;
 
 /// The rings of one connection, at one end.
 pub(super) struct Rings {

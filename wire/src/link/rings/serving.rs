@@ -1,11 +1,10 @@
 //! Who looks after the rings of a connection while it lasts: a task of the runtime, or threads of the process's own.
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::task::{JoinHandle, yield_now};
 
 use super::{RingWatch, Rings, Spin, WatchedRings};
@@ -42,7 +41,7 @@ impl Drop for Serving {
 }
 
 /// Looks, sleeps while there is nothing, and is woken by the peer.
-async fn serve(rings: Arc<Rings>, heard: AsyncFd<UnixStream>) {
+async fn serve(rings: Arc<Rings>, mut heard: Receiver) {
     let mut spin = Spin::new();
     loop {
         if rings.look() {
@@ -53,8 +52,7 @@ async fn serve(rings: Arc<Rings>, heard: AsyncFd<UnixStream>) {
             std::thread::yield_now();
             yield_now().await;
         } else if rings.arena.fall_asleep() {
-            let rung = heard.async_io(Interest::READABLE, |_| rings.bell.take());
-            if rung.await.is_err() {
+            if !matches!(heard.read(&mut [0; 64]).await, Ok(1..)) {
                 // The peer has gone: the link says so too.
                 return;
             }
