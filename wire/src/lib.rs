@@ -16,6 +16,8 @@ mod address;
 #[cfg(unix)]
 pub mod channel;
 mod control;
+#[cfg(unix)]
+mod discard;
 mod error;
 pub mod limits;
 pub mod link;

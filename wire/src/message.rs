@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use crate::limits::{MESSAGE_MAX, PROPERTIES_MAX};
 use crate::reader::{Reader, check_total};
@@ -67,7 +68,7 @@ impl Message {
         put(&mut frame, properties.len());
         for (key, value) in properties {
             for (text, what) in [(key.as_ref(), "property key"), (value.as_ref(), "property value")] {
-                if text.as_bytes().contains(&0) {
+                if memchr(0, text.as_bytes()).is_some() {
                     return Err(EncodeError::Nul(what));
                 }
                 frame.extend_from_slice(text.as_bytes());
@@ -131,8 +132,8 @@ impl Message {
     /// The encoded message alone.
     #[inline]
     #[must_use]
-    pub fn into_frame(self) -> Bytes {
-        self.frame
+    pub fn into_frame(mut self) -> Bytes {
+        std::mem::take(&mut self.frame)
     }
 
     /// The properties, in the order in which they were encoded. Keys are unique.
@@ -157,6 +158,13 @@ impl Message {
 }
 
 /// The number of properties of a frame, and where its content starts. Everything is checked here.
+#[cfg(unix)]
+impl Drop for Message {
+    fn drop(&mut self) {
+        crate::discard::discard(std::mem::take(&mut self.frame));
+    }
+}
+
 fn check(frame: &[u8]) -> Result<(u32, u32), DecodeError> {
     let mut reader = Reader::new(frame);
     let magic = reader.u16("magic")?;

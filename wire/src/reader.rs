@@ -2,6 +2,8 @@
 
 use std::ffi::CStr;
 
+use memchr::memchr;
+
 use crate::DecodeError;
 
 pub(crate) struct Reader<'a> {
@@ -60,9 +62,9 @@ impl<'a> Reader<'a> {
     /// A text that goes up to the next NUL, which is taken too.
     pub(crate) fn text(&mut self, what: &'static str) -> Result<&'a str, DecodeError> {
         let rest = &self.bytes[self.position..];
-        let text = CStr::from_bytes_until_nul(rest).map_err(|_| DecodeError::Truncated(what))?;
-        self.position += text.to_bytes().len() + 1;
-        text.to_str().map_err(|_| DecodeError::NotUtf8(what))
+        let length = memchr(0, rest).ok_or(DecodeError::Truncated(what))?;
+        self.position += length + 1;
+        str::from_utf8(&rest[..length]).map_err(|_| DecodeError::NotUtf8(what))
     }
 
     /// A text with its size in front; the size counts the NUL at its end.

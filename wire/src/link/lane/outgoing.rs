@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Unsettled;
+use crate::discard::discard;
 use crate::link::{Parcel, Violation, Window};
 
 pub(super) struct Outgoing {
@@ -148,7 +149,11 @@ impl Outgoing {
             return Err(Violation::SettledUnsent { found: sequence, sent: self.written });
         }
         let Some(count @ 1..) = sequence.checked_sub(self.settled) else { return Ok(false) };
-        let bytes: u64 = self.kept.drain(..count as usize).map(|kept| u64::from(kept.size)).sum();
+        let settled = self.kept.drain(..count as usize).map(|Kept { parcel, size }| {
+            discard(parcel.body);
+            u64::from(size)
+        });
+        let bytes: u64 = settled.sum();
         self.settled = sequence;
         self.kept_bytes -= bytes;
         self.written_bytes -= bytes;
