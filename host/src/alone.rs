@@ -129,7 +129,7 @@ impl Alone {
             timers_run: false,
             timer_first: true,
         };
-        workers.spawn(life.live()).detach();
+        workers.spawn(life.live());
         Self { deeds, done, published, untold: None }
     }
 

@@ -97,7 +97,7 @@ pub fn replay(
         let verdict = fault.map(|fault| fault.post_mortem.verdict(&module, context));
         let _ = tell.send((verdict, refusal));
     };
-    workers.spawn(life).detach();
+    workers.spawn(life);
     let (verdict, refusal) = told.recv()?;
     Ok(Replay { published: flow.published.get(), verdict, refusal })
 }

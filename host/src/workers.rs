@@ -6,6 +6,7 @@
 //! tick or two. The ticker also counts the engine's epochs, by which a guest's deadline is kept; it is a
 //! thread of its own, takes one short lock, allocates nothing, and sleeps for good while nobody works.
 //!
+//! A task that has run for long before gives way to others to a [`Beat`].
 //! A guest that computes for long *steps back*: its thread lets the other threads of the machine go first, those of
 //! other hosts and of the gateway too. A thread that cannot step forward again afterwards leaves.
 //!
@@ -15,6 +16,7 @@
 //! for longest: the guest in it ends itself when it next looks at [`is_condemned`].
 
 mod doorbells;
+mod habit;
 mod looking;
 
 use std::cell::RefCell;
@@ -26,11 +28,12 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use std::{io, panic};
 
-use async_task::{Runnable, Task};
-use sandgate_precedence::{Precedence, Turns, take_shortest_turns};
+use async_task::Builder;
+use sandgate_precedence::{Beat, Precedence, Turns, take_shortest_turns};
 use sandgate_wire::link::Spin;
 
 use doorbells::Doorbells;
+use habit::Habit;
 
 pub(crate) use looking::Pause;
 
@@ -54,6 +57,8 @@ const STACK: usize = 4 << 20;
 const IDLE: u64 = 0;
 /// The seat of a thread whose seat the ticker has taken.
 const UNSEATED: u64 = u64::MAX;
+
+type Runnable = async_task::Runnable<Arc<Habit>>;
 
 /// A pool of worker threads. Cloning shares it; it lives as long as the process.
 #[derive(Clone)]
@@ -146,16 +151,17 @@ impl Workers {
         (!self.pool.asleep.load(Ordering::Acquire)).then_some(turns)
     }
 
-    /// Runs a future on the worker threads. Dropping the task cancels the future; `detach` lets it go.
-    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    /// Runs a future on the worker threads, to its end.
+    pub fn spawn<F>(&self, future: F)
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         let pool = self.pool.clone();
-        let (runnable, task) = async_task::spawn(future, move |runnable| pool.schedule(runnable));
+        let builder = Builder::new().metadata(Arc::new(Habit::default()));
+        let (runnable, task) = builder.spawn(|_| future, move |runnable| pool.schedule(runnable));
+        task.detach();
         runnable.schedule();
-        task
     }
 }
 
@@ -163,6 +169,7 @@ thread_local! {
     /// The pool and the slot of this worker thread.
     static PLACE: RefCell<Option<(Arc<Pool>, usize)>> = const { RefCell::new(None) };
     static TURNS: Turns = const { Turns::new(LONG_TURN) };
+    static BEAT: Beat = const { Beat::new() };
     static PRECEDENCE: Precedence = const { Precedence::new() };
 }
 
@@ -181,10 +188,16 @@ pub(crate) fn give_way() {
     TURNS.with(Turns::give_way);
 }
 
+/// Runs what sleeps: no beat wakes it.
+pub(crate) fn while_it_waits<T>(wait: impl FnOnce() -> T) -> T {
+    BEAT.with(|beat| beat.rest(wait))
+}
+
 /// The task that this thread runs has computed for long: other threads of the machine go first until it ends.
 pub(crate) fn step_back() {
     PLACE.with_borrow(|place| {
         let Some((pool, _)) = place else { return };
+        BEAT.with(Beat::begin);
         if PRECEDENCE.with(Precedence::is_behind) {
             return;
         }
@@ -300,11 +313,20 @@ impl Pool {
             slot.begun.store(begun, Ordering::Relaxed);
             slot.seat.store(begun, Ordering::Relaxed);
             self.keep_ticking();
+            let habit = runnable.metadata().clone();
+            if habit.is_long() {
+                BEAT.with(Beat::begin);
+                // Whoever has woken this thread would wait for it to the end, if they are on one processor.
+                thread::yield_now();
+            }
             // A panic belongs to the task, whose awaiter sees it as a failed task.
             let since = Instant::now();
             let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| runnable.run()));
-            self.note_run_time(since.elapsed());
+            let taken = since.elapsed();
+            self.note_run_time(taken);
             give_way();
+            habit.note(taken);
+            BEAT.with(Beat::end);
             let seated = slot.seat.swap(IDLE, Ordering::AcqRel) != UNSEATED;
             let was_behind = PRECEDENCE.with(Precedence::is_behind);
             // Before it has the lock, see above.

@@ -71,7 +71,7 @@ fn a_stuck_host_says_what_is_stuck() {
     let gates: Vec<_> = (0..=THREADS)
         .map(|_| {
             let (release, task) = stuck();
-            workers.spawn(task).detach();
+            workers.spawn(task);
             release
         })
         .collect();

@@ -105,7 +105,7 @@ impl Order {
                 let _ = ended.send(ending);
             }
         };
-        module.engine.workers().spawn(life).detach();
+        module.engine.workers().spawn(life);
     }
 }
 

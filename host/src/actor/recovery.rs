@@ -103,7 +103,7 @@ impl Actor {
     fn give_back(&self, remains: Option<Instance>) {
         if let Some(instance) = remains {
             let workers = self.blueprint.module.engine.workers();
-            workers.spawn(async move { drop(instance) }).detach();
+            workers.spawn(async move { drop(instance) });
         }
     }
 

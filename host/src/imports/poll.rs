@@ -66,7 +66,7 @@ impl HostPollable for Waiter<'_> {
 /// Blocks this worker thread, whose seat another one takes meanwhile, and ends the guest at the deadline,
 /// or when its thread is needed more by others.
 fn wait<T>(deadline: Instant, future: impl Future<Output = Result<T>>) -> Result<T> {
-    in_tokio(async {
+    let waiting = async {
         let mut future = pin!(future);
         loop {
             let look = deadline.min(Instant::now() + LOOK);
@@ -80,5 +80,6 @@ fn wait<T>(deadline: Instant, future: impl Future<Output = Result<T>>) -> Result
                 return Err(Trap::Interrupt.into());
             }
         }
-    })
+    };
+    workers::while_it_waits(|| in_tokio(waiting))
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use sandgate_precedence::Turns;
 use sandgate_wire::link::{RingWatch, WatchedRings};
 
-use super::{PLACE, Pool, State, TURNS, Workers};
+use super::{PLACE, Pool, State, TURNS, Workers, while_it_waits};
 
 /// Where tasks run longer than this, somebody listens while they run.
 const LONG: Duration = Duration::from_micros(50);
@@ -70,7 +70,7 @@ impl Pause {
                 pool.look();
             }
             self.has_parked = true;
-            thread::park_timeout(most);
+            while_it_waits(|| thread::park_timeout(most));
         });
     }
 }

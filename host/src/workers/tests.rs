@@ -12,7 +12,7 @@ fn tasks_run_and_return() {
     let (done, result) = mpsc::channel();
     for n in 0..100 {
         let done = done.clone();
-        workers.spawn(async move { done.send(n).unwrap() }).detach();
+        workers.spawn(async move { done.send(n).unwrap() });
     }
     let mut seen: Vec<i32> = (0..100).map(|_| result.recv_timeout(LONG).unwrap()).collect();
     seen.sort_unstable();
@@ -30,7 +30,7 @@ fn without_threads_tasks_run_when_they_are_told_to_and_in_order() {
             tokio::task::yield_now().await;
             tell.send((name, 2)).unwrap();
         };
-        workers.spawn(task).detach();
+        workers.spawn(task);
     }
     assert!(told.try_recv().is_err());
     let mut order = Vec::new();
@@ -48,16 +48,14 @@ fn stuck_tasks_do_not_stop_the_others() {
     let gates: Vec<_> = (0..stuck)
         .map(|_| {
             let (release, gate) = mpsc::channel::<()>();
-            workers
-                .spawn(async move {
-                    let _ = gate.recv();
-                })
-                .detach();
+            workers.spawn(async move {
+                let _ = gate.recv();
+            });
             release
         })
         .collect();
     let (done, result) = mpsc::channel();
-    workers.spawn(async move { done.send(()).unwrap() }).detach();
+    workers.spawn(async move { done.send(()).unwrap() });
     result.recv_timeout(LONG).expect("a task behind the stuck ones runs");
     drop(gates);
 }
@@ -77,7 +75,7 @@ fn when_all_threads_are_stuck_the_longest_running_gives_way() {
             }
             let _ = ended.send(n);
         };
-        workers.spawn(stuck).detach();
+        workers.spawn(stuck);
         starts.recv_timeout(LONG).unwrap();
         // Each begins in a tick of its own: then one of them has run for longest.
         let tick = workers.pool.tick.load(Ordering::Relaxed);
@@ -87,7 +85,7 @@ fn when_all_threads_are_stuck_the_longest_running_gives_way() {
     }
     assert!(ends.try_recv().is_err(), "nobody is ended before anybody waits");
     let (done, result) = mpsc::channel();
-    workers.spawn(async move { done.send(is_condemned()).unwrap() }).detach();
+    workers.spawn(async move { done.send(is_condemned()).unwrap() });
     assert!(!result.recv_timeout(LONG).expect("the task that waits gets a thread"));
     assert_eq!(ends.recv().unwrap(), 0, "the first was the longest-running");
     over.store(true, Ordering::Relaxed);
@@ -111,10 +109,10 @@ fn the_task_that_comes_after_the_one_that_was_chosen_is_not_condemned_for_it() {
 fn a_panicking_task_leaves_its_thread_and_seat_in_use() {
     let workers = Workers::start(|| {}).unwrap();
     for _ in 0..2 * THREADS_MAX {
-        workers.spawn(async { panic!("as intended by this test") }).detach();
+        workers.spawn(async { panic!("as intended by this test") });
     }
     let (done, result) = mpsc::channel();
-    workers.spawn(async move { done.send(()).unwrap() }).detach();
+    workers.spawn(async move { done.send(()).unwrap() });
     result.recv_timeout(LONG).expect("the pool works on");
 }
 
@@ -128,11 +126,9 @@ fn the_ticker_ticks_while_something_runs() {
     // It sleeps after a while without work.
     while ticks.recv_timeout(Duration::from_millis(500)).is_ok() {}
     let (release, gate) = mpsc::channel::<()>();
-    workers
-        .spawn(async move {
-            let _ = gate.recv();
-        })
-        .detach();
+    workers.spawn(async move {
+        let _ = gate.recv();
+    });
     for _ in 0..2 * IDLE_TICKS {
         ticks.recv_timeout(LONG).expect("it ticks again");
     }
@@ -151,15 +147,13 @@ fn a_task_that_computes_for_long_steps_back_and_the_next_one_does_not() {
     let (tell, told) = mpsc::channel();
     for _ in 0..2 * THREADS_MAX {
         let tell = tell.clone();
-        workers
-            .spawn(async move {
-                let before = nice();
-                step_back();
-                // A second time makes no difference.
-                step_back();
-                tell.send((before, nice())).unwrap();
-            })
-            .detach();
+        workers.spawn(async move {
+            let before = nice();
+            step_back();
+            // A second time makes no difference.
+            step_back();
+            tell.send((before, nice())).unwrap();
+        });
         // Whether it may step forward afterwards or has left: whoever takes the next task is as others are.
         let (before, after) = told.recv_timeout(LONG).unwrap();
         assert_eq!(before, ordinary);
@@ -175,13 +169,11 @@ fn one_thread_always_stays_as_it_is() {
     let gates: Vec<_> = (0..THREADS_MAX)
         .map(|_| {
             let (tell, (release, gate)) = (tell.clone(), mpsc::channel::<()>());
-            workers
-                .spawn(async move {
-                    step_back();
-                    tell.send(nice() > ordinary).unwrap();
-                    let _ = gate.recv();
-                })
-                .detach();
+            workers.spawn(async move {
+                step_back();
+                tell.send(nice() > ordinary).unwrap();
+                let _ = gate.recv();
+            });
             release
         })
         .collect();
