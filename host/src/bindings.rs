@@ -8,7 +8,6 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
     // Calls that a limit may end.
     imports: {
-        "sandgate:gateway/broker.publish": trappable,
         "sandgate:gateway/log.log": trappable,
         "sandgate:gateway/segments": trappable,
     },
@@ -17,6 +16,8 @@ wasmtime::component::bindgen!({
     },
 });
 
+/// What messages are published by.
+pub(crate) const BROKER: &str = "sandgate:gateway/broker@0.1.0";
 /// The optional interface for modules with timers.
 pub(crate) const TIMER_HANDLER: &str = "sandgate:gateway/timer-handler@0.1.0";
 /// The optional interface for messages in their encoded form, and what comes with it.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use sandgate_wire::channel::SendError;
 use sandgate_wire::link::Lane;
 use sandgate_wire::{DecodeError, EncodeError, Message};
@@ -62,7 +63,7 @@ pub(crate) enum PublishFailure {
     Condemned,
 }
 
-/// Why a guest's bytes are no message.
+/// Why what a guest publishes is no message, or none that it may publish.
 #[derive(Debug)]
 pub(crate) enum Malformed {
     TooLarge,
@@ -75,6 +76,15 @@ impl Malformed {
         match error {
             DecodeError::TooLarge { .. } => Self::TooLarge,
             DecodeError::DuplicateKey => Self::Invalid(name_repeated_key(frame)),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<EncodeError> for Malformed {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::TooLarge { .. } => Self::TooLarge,
             other => Self::Invalid(other.to_string()),
         }
     }
@@ -145,24 +155,23 @@ impl Outlet {
         self.budget.begin_call();
     }
 
-    /// Encodes a message and hands it to the channel; waits for room until the deadline.
-    pub(crate) fn publish(
-        &mut self,
-        properties: &[(String, String)],
-        content: &[u8],
-    ) -> Result<(), PublishFailure> {
-        let result = self.try_publish(properties, content);
-        self.count(frame_size(properties, content), &result);
-        result
+    /// Why a message of so many bytes with so many properties need not be encoded.
+    pub(crate) fn refusal(&self, size: u64, properties: usize) -> Option<Malformed> {
+        let most = self.properties_max;
+        if properties as u64 > most {
+            return Some(Malformed::Invalid(format!("{properties} properties are more than {most}")));
+        }
+        (size > self.size_max).then_some(Malformed::TooLarge)
     }
 
-    /// Hands an encoded message of so many bytes to the channel likewise.
-    pub(crate) fn publish_encoded(
+    /// Hands a message of so many bytes to the channel; waits for room until the deadline. One that is none is counted as
+    /// the attempt that it was.
+    pub(crate) fn publish(
         &mut self,
         size: u64,
         message: Result<Message, Malformed>,
     ) -> Result<(), PublishFailure> {
-        let result = self.try_publish_encoded(size, message);
+        let result = self.try_publish(size, message);
         self.count(size, &result);
         result
     }
@@ -180,47 +189,21 @@ impl Outlet {
         }
     }
 
-    fn try_publish(&mut self, properties: &[(String, String)], content: &[u8]) -> Result<(), PublishFailure> {
-        let spent = self.budget.spend(frame_size(properties, content));
-        spent.map_err(PublishFailure::Exceeded)?;
-        let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
-        self.check_count(properties.len())?;
-        let message = Message::new(properties, content).map_err(|error| match error {
-            EncodeError::TooLarge { .. } => PublishFailure::TooLarge(self.size_max),
-            other => PublishFailure::Invalid(other.to_string()),
-        })?;
-        self.send(port, message)
-    }
-
-    fn try_publish_encoded(
-        &mut self,
-        size: u64,
-        message: Result<Message, Malformed>,
-    ) -> Result<(), PublishFailure> {
+    fn try_publish(&mut self, size: u64, message: Result<Message, Malformed>) -> Result<(), PublishFailure> {
         let spent = self.budget.spend(size);
         spent.map_err(PublishFailure::Exceeded)?;
         let Some(port) = &self.port else { return Err(PublishFailure::NotStarted) };
+        let message = message.and_then(|message| {
+            self.refusal(message.frame().len() as u64, message.properties().len()).map_or(Ok(message), Err)
+        });
         let message = message.map_err(|malformed| match malformed {
             Malformed::TooLarge => PublishFailure::TooLarge(self.size_max),
             Malformed::Invalid(reason) => PublishFailure::Invalid(reason),
         })?;
-        self.check_count(message.properties().len())?;
-        self.send(port, message)
+        self.send(port, message.into_frame())
     }
 
-    fn check_count(&self, properties: usize) -> Result<(), PublishFailure> {
-        let most = self.properties_max;
-        if properties as u64 > most {
-            return Err(PublishFailure::Invalid(format!("{properties} properties are more than {most}")));
-        }
-        Ok(())
-    }
-
-    fn send(&self, port: &Port, message: Message) -> Result<(), PublishFailure> {
-        let mut frame = message.into_frame();
-        if frame.len() as u64 > self.size_max {
-            return Err(PublishFailure::TooLarge(self.size_max));
-        }
+    fn send(&self, port: &Port, mut frame: Bytes) -> Result<(), PublishFailure> {
         loop {
             if port.is_abandoned() {
                 return Err(PublishFailure::Disconnected);
@@ -261,9 +244,9 @@ impl Outlet {
 }
 
 /// What a message takes on the wire: known before it is encoded, so that refusing one costs no copy.
-fn frame_size(properties: &[(String, String)], content: &[u8]) -> u64 {
+pub(crate) fn frame_size(properties: &[(String, String)], content: usize) -> u64 {
     let texts: usize = properties.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
-    (EMPTY_FRAME + texts + content.len()) as u64
+    (EMPTY_FRAME + texts + content) as u64
 }
 
 /// The reason that names the key, as [`Message::new`] would. Only for frames that were refused for it.
@@ -294,8 +277,8 @@ mod tests {
         let mut outlet = Outlet::new(Arc::default());
         outlet.open(Port::pair(Arc::new(host)));
         outlet.begin_call(Instant::now(), Duration::from_secs(2));
-        assert!(outlet.publish(&[], b"fills the queue").is_ok());
-        assert!(matches!(outlet.publish(&[], b"finds it full"), Err(PublishFailure::Congested)));
+        assert!(publish(&mut outlet, &[], b"fills the queue").is_ok());
+        assert!(matches!(publish(&mut outlet, &[], b"finds it full"), Err(PublishFailure::Congested)));
         assert!(outlet.deadline > Instant::now(), "the guest has time left");
         assert_eq!((outlet.flow.published.get(), outlet.flow.dropped.get()), (1, 1));
     }
@@ -308,13 +291,24 @@ mod tests {
             [(properties(0), &b""[..]), (properties(1), b"x"), (properties(9), b"content")]
         {
             let frame = Message::new(&properties, content).unwrap().frame().len() as u64;
-            assert_eq!(frame_size(&properties, content), frame);
+            assert_eq!(frame_size(&properties, content.len()), frame);
         }
+    }
+
+    fn publish(
+        outlet: &mut Outlet,
+        properties: &[(String, String)],
+        content: &[u8],
+    ) -> Result<(), PublishFailure> {
+        let size = frame_size(properties, content.len());
+        let refusal = outlet.refusal(size, properties.len());
+        let message = refusal.map_or_else(|| Message::new(properties, content).map_err(Into::into), Err);
+        outlet.publish(size, message)
     }
 
     fn publish_encoded(outlet: &mut Outlet, frame: &[u8]) -> Result<(), PublishFailure> {
         let message = Message::decode_copy(frame).map_err(|error| Malformed::new(&error, frame));
-        outlet.publish_encoded(frame.len() as u64, message)
+        outlet.publish(frame.len() as u64, message)
     }
 
     #[test]
@@ -338,7 +332,7 @@ mod tests {
             let encoded = Message::new(&stand_in, &content).unwrap().into_frame();
             let encoded: Vec<u8> =
                 encoded.iter().map(|byte| if *byte == b'x' { b'y' } else { *byte }).collect();
-            let by_parts = outlet.publish(&properties, &content).unwrap_err();
+            let by_parts = publish(&mut outlet, &properties, &content).unwrap_err();
             let by_frame = publish_encoded(&mut outlet, &encoded).unwrap_err();
             assert_eq!(format!("{by_frame:?}"), format!("{by_parts:?}"));
         }
@@ -354,6 +348,6 @@ mod tests {
         outlet.open(Port::pair(Arc::new(host)));
         outlet.begin_call(Instant::now(), Duration::from_secs(3600));
         drop(gateway);
-        assert!(matches!(outlet.publish(&[], b""), Err(PublishFailure::Disconnected)));
+        assert!(matches!(publish(&mut outlet, &[], b""), Err(PublishFailure::Disconnected)));
     }
 }

@@ -326,13 +326,6 @@ impl Guest {
     /// A delivery of several is handled. Whether the next one is in hand now: for it this is another call, with all its
     /// limits.
     pub(crate) fn answer(&mut self, answer: Result<(), String>) -> wasmtime::Result<bool> {
-        let answer = match answer {
-            Ok(()) => Ok(()),
-            Err(reason) => {
-                self.ledger.pass_copy(reason.len())?;
-                Err(line(&reason))
-            }
-        };
         if !self.answers.note(answer) {
             return Ok(false);
         }

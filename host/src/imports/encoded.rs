@@ -1,8 +1,10 @@
 //! `encoded-deliveries` and `encoded-broker`: what `encoded-handler` was given is answered, and encoded messages are
 //! published. Written by hand, for these are called with every message: the guest's bytes are read where they are.
 
+use std::borrow::Cow;
+
 use sandgate_wire::Message;
-use wasmtime::component::{ComponentType, Linker, Lower, WasmList};
+use wasmtime::component::{ComponentType, Linker, Lower, WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 use super::broker::publish_error;
@@ -11,6 +13,7 @@ use crate::bindings::{ENCODED_BROKER, ENCODED_DELIVERIES};
 use crate::limits::Exceeded;
 use crate::outlet::Malformed;
 use crate::sandbox::Guest;
+use crate::transcript::line;
 
 type Published = std::result::Result<(), PublishFailure>;
 
@@ -29,8 +32,17 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
 
 fn done(
     mut store: StoreContextMut<'_, Guest>,
-    (answer,): (std::result::Result<(), String>,),
+    (answer,): (std::result::Result<(), WasmStr>,),
 ) -> Result<(bool,)> {
+    // Of a long one little is kept: it is read where it is, but for the encodings that have to be turned into UTF-8.
+    let (answer, copied) = match answer {
+        Ok(()) => (Ok(()), 0),
+        Err(reason) => match reason.to_str(&store)? {
+            Cow::Borrowed(reason) => (Err(line(reason)), 0),
+            Cow::Owned(reason) => (Err(line(&reason)), reason.len()),
+        },
+    };
+    store.data_mut().ledger.pass_copy(copied)?;
     let goes_on = store.data_mut().answer(answer)?;
     if goes_on && let Some(fuel) = store.data().limits.fuel {
         store.set_fuel(fuel)?;
@@ -56,7 +68,7 @@ fn publish_encoded(
         let frame = &messages.as_le_slice(&store)[begin..begin + size];
         let message = Message::decode_copy(frame).map_err(|error| Malformed::new(&error, frame));
         let guest = store.data_mut();
-        let result = guest.outlet.publish_encoded(size as u64, message);
+        let result = guest.outlet.publish(size as u64, message);
         guest.ledger.end_copy(size as u64);
         if let Err(failure) = result {
             return Ok((Err(PublishFailure { published, error: publish_error(failure)? }),));

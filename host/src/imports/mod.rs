@@ -11,7 +11,7 @@ mod timers;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-use crate::bindings::GatewayModule;
+use crate::bindings::sandgate::gateway;
 use crate::sandbox::Guest;
 
 /// Offers everything that a component of the world may import.
@@ -22,8 +22,11 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     poll::add_to_linker(linker)?;
     random::add_to_linker(linker)?;
+    broker::add_to_linker(linker)?;
     encoded::add_to_linker(linker)?;
-    GatewayModule::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
+    gateway::log::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
+    gateway::segments::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
+    gateway::timers::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)
 }
 
 impl WasiView for Guest {
@@ -31,6 +34,3 @@ impl WasiView for Guest {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
-
-/// The types have no functions of their own.
-impl crate::bindings::sandgate::gateway::types::Host for Guest {}
