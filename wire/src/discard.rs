@@ -4,7 +4,8 @@
 //! drops a message has others to serve. So a thread does it that lets everybody go first, piece by piece.
 
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use bytes::Bytes;
@@ -14,30 +15,35 @@ use sandgate_precedence::stay_back;
 const LARGE: usize = 1 << 20;
 /// What is given back at a time.
 const PIECE: usize = 256 << 10;
-/// What may wait for it. There it is memory that nobody counts, so it is little.
-const WAITING: usize = 4;
+/// Bytes that may wait for it. There they are memory that nobody else counts.
+const WAITING: usize = 64 << 20;
+
+/// Bytes that wait for it.
+static WAIT: AtomicUsize = AtomicUsize::new(0);
 
 /// Drops some bytes of a message.
 pub(crate) fn discard(bytes: Bytes) {
     if bytes.len() < LARGE || !bytes.is_unique() {
         return;
     }
-    static DISCARDER: OnceLock<Option<SyncSender<Bytes>>> = OnceLock::new();
+    static DISCARDER: OnceLock<Option<Sender<Bytes>>> = OnceLock::new();
     let discarder = DISCARDER.get_or_init(|| {
-        let (sender, receiver) = sync_channel(WAITING);
+        let (sender, receiver) = channel();
         let started = thread::Builder::new().name("discard".into()).spawn(move || run(&receiver));
         started.ok().map(|_| sender)
     });
-    if let Some(discarder) = discarder {
-        // What it refuses is dropped here.
-        let _ = discarder.try_send(bytes);
+    let (Some(discarder), size) = (discarder, bytes.len()) else { return };
+    if WAIT.fetch_add(size, Ordering::Relaxed) + size > WAITING || discarder.send(bytes).is_err() {
+        WAIT.fetch_sub(size, Ordering::Relaxed);
     }
 }
 
 fn run(receiver: &Receiver<Bytes>) {
     stay_back();
     for bytes in receiver {
+        let size = bytes.len();
         give_back(bytes.into());
+        WAIT.fetch_sub(size, Ordering::Relaxed);
     }
 }
 
@@ -56,6 +62,8 @@ fn give_back(mut memory: Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -70,9 +78,22 @@ mod tests {
     #[test]
     fn what_others_have_too_stays() {
         let bytes = Bytes::from(vec![7; LARGE]);
-        for _ in 0..2 * WAITING {
+        for _ in 0..10 {
             discard(bytes.clone());
         }
         assert!(bytes.iter().all(|byte| *byte == 7));
+    }
+
+    #[test]
+    fn more_than_may_wait_is_dropped_at_once_and_all_is_given_back() {
+        for _ in 0..3 * WAITING / (16 * LARGE) {
+            discard(vec![1; 16 * LARGE].into());
+            assert!(WAIT.load(Ordering::Relaxed) <= 2 * WAITING);
+        }
+        let since = Instant::now();
+        while WAIT.load(Ordering::Relaxed) > 0 {
+            assert!(since.elapsed() < Duration::from_secs(20));
+            thread::yield_now();
+        }
     }
 }

@@ -113,7 +113,8 @@ impl Ringed {
                 }
             }
             let left = size - self.written;
-            let longest = self.end.longest();
+            // The rest of one that comes in pieces is no longer than they are.
+            let longest = if self.written == 0 { self.end.longest() } else { self.piece() };
             let (length, kind) = if left <= longest { (left, LAST) } else { (self.piece(), PIECE) };
             let (head, body) = cut(&self.head, &parcel.body, self.written..self.written + length);
             match self.end.push(&[head, body], kind)? {
