@@ -54,9 +54,9 @@ struct Had {
     /// Of the processor.
     time: Duration,
     /// How often another has gone first while it could have run on.
-    others: i64,
+    others: c_long,
     /// How often it has slept.
-    sleeps: i64,
+    sleeps: c_long,
 }
 
 impl Pace {
@@ -196,8 +196,8 @@ fn had() -> Had {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Had {
         time: Duration::try_from(time).unwrap_or_default(),
-        others: usage.ru_nivcsw.into(),
-        sleeps: usage.ru_nvcsw.into(),
+        others: usage.ru_nivcsw,
+        sleeps: usage.ru_nvcsw,
     }
 }
 

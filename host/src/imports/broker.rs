@@ -8,7 +8,6 @@ use wasmtime::{Result, StoreContextMut};
 use crate::bindings::BROKER;
 use crate::bindings::sandgate::gateway::broker::PublishError;
 use crate::fault::Condemned;
-use crate::limits::Exceeded;
 use crate::outlet::{PublishFailure, frame_size};
 use crate::sandbox::Guest;
 
@@ -29,10 +28,6 @@ type Published = std::result::Result<(), PublishError>;
 fn publish(mut store: StoreContextMut<'_, Guest>, (message,): (Lifted,)) -> Result<(Published,)> {
     let Lifted { properties, content } = message;
     let guest = store.data_mut();
-    let limit = guest.limits.hostcall_fuel;
-    if content.len() as u64 > limit {
-        return Err(Exceeded::reached("hostcall-fuel", limit).into());
-    }
     let size = frame_size(&properties, content.len());
     // The texts as they were lifted, and the message as it goes out.
     let copies = size_of_texts(&properties) + size;

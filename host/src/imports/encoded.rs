@@ -10,7 +10,6 @@ use wasmtime::{Result, StoreContextMut};
 use super::broker::publish_error;
 use crate::bindings::sandgate::gateway::broker::PublishError;
 use crate::bindings::{ENCODED_BROKER, ENCODED_DELIVERIES};
-use crate::limits::Exceeded;
 use crate::outlet::Malformed;
 use crate::sandbox::Guest;
 use crate::transcript::line;
@@ -55,10 +54,6 @@ fn publish_encoded(
     mut store: StoreContextMut<'_, Guest>,
     (messages,): (WasmList<u8>,),
 ) -> Result<(Published,)> {
-    let limit = store.data().limits.hostcall_fuel;
-    if messages.len() as u64 > limit {
-        return Err(Exceeded::reached("hostcall-fuel", limit).into());
-    }
     let (mut begin, mut published) = (0, 0);
     while begin < messages.len() {
         let rest = &messages.as_le_slice(&store)[begin..];
