@@ -71,6 +71,11 @@ impl Pace {
         }
     }
 
+    /// Whether the thread has run for so long since the last beat that others go first.
+    fn is_others_turn(&self, now: Had) -> bool {
+        now.time.saturating_sub(self.had.get().time) >= LEAST
+    }
+
     /// The period from now on.
     fn next(&self, now: Had) -> Duration {
         let (had, before) = (self.had.replace(now), self.period.get());
@@ -176,7 +181,7 @@ extern "C" fn on_beat(_: c_int) {
         pace.beats.set(pace.beats.get() + 1);
         // None: it was stopped, and this one was on its way.
         let Some(timer) = pace.timer.get() else { return };
-        if had().time.saturating_sub(pace.had.get().time) >= LEAST {
+        if pace.is_others_turn(had()) {
             // SAFETY: it has no arguments.
             unsafe { sched_yield() };
         }
@@ -246,6 +251,16 @@ mod tests {
         assert!(before > 2 * ASLEEP);
         assert_eq!(beat(&pace, Since::Slept), ASLEEP);
         assert_eq!(beat(&pace, Since::Nobody), OFTEN);
+    }
+
+    #[test]
+    fn who_has_waited_for_the_processor_goes_on_when_it_has_it() {
+        let pace = Pace::new();
+        let before = Had { time: Duration::from_secs(1), others: 0, sleeps: 0 };
+        let _ = pace.next(before);
+        assert!(!pace.is_others_turn(before));
+        assert!(!pace.is_others_turn(Had { time: before.time + LEAST / 2, others: 1, ..before }));
+        assert!(pace.is_others_turn(Had { time: before.time + LEAST, ..before }));
     }
 
     #[test]
