@@ -1,11 +1,10 @@
 //! Giving the memory of large messages back to the system, without holding anybody up.
 //!
 //! The system takes a millisecond for the pages of 16 MiB, in which it gives the processor to nobody else; and whoever
-//! drops a message has others to serve. So a thread does it that lets everybody go first, piece by piece.
+//! drops a message has others to serve. So a thread does it that lets everybody go first, piece by piece. What waits for it
+//! can be had for the next large message, and saves the system the trouble twice.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
@@ -15,35 +14,79 @@ use sandgate_precedence::stay_back;
 const LARGE: usize = 1 << 20;
 /// What is given back at a time.
 const PIECE: usize = 256 << 10;
-/// Bytes that may wait for it. There they are memory that nobody else counts.
-const WAITING: usize = 64 << 20;
+/// Bytes that may wait. Here they are memory that nobody else counts.
+const MOST: usize = 64 << 20;
 
-/// Bytes that wait for it.
-static WAIT: AtomicUsize = AtomicUsize::new(0);
+static WAITING: Waiting =
+    Waiting { memory: Mutex::new(Memory { blocks: Vec::new(), bytes: 0 }), more: Condvar::new() };
 
-/// Drops some bytes of a message.
-pub(crate) fn discard(bytes: Bytes) {
-    if bytes.len() < LARGE || !bytes.is_unique() {
-        return;
-    }
-    static DISCARDER: OnceLock<Option<Sender<Bytes>>> = OnceLock::new();
-    let discarder = DISCARDER.get_or_init(|| {
-        let (sender, receiver) = channel();
-        let started = thread::Builder::new().name("discard".into()).spawn(move || run(&receiver));
-        started.ok().map(|_| sender)
-    });
-    let (Some(discarder), size) = (discarder, bytes.len()) else { return };
-    if WAIT.fetch_add(size, Ordering::Relaxed) + size > WAITING || discarder.send(bytes).is_err() {
-        WAIT.fetch_sub(size, Ordering::Relaxed);
+/// What waits to be given back.
+struct Waiting {
+    memory: Mutex<Memory>,
+    more: Condvar,
+}
+
+/// Blocks of memory, without anything in them.
+struct Memory {
+    blocks: Vec<Vec<u8>>,
+    /// All of them.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        // A panic while the lock is held cannot leave it half-changed.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn run(receiver: &Receiver<Bytes>) {
+impl Memory {
+    /// The newest, whose pages are warm.
+    fn take(&mut self) -> Option<Vec<u8>> {
+        let block = self.blocks.pop()?;
+        self.bytes -= block.capacity();
+        Some(block)
+    }
+}
+
+/// Drops some bytes of a message.
+pub(crate) fn discard(bytes: Bytes) {
+    if bytes.len() < LARGE {
+        return;
+    }
+    // Somebody else may have them, too.
+    let Ok(mut bytes) = bytes.try_into_mut() else { return };
+    bytes.clear();
+    let block = Vec::from(bytes);
+    static STARTED: OnceLock<bool> = OnceLock::new();
+    if *STARTED.get_or_init(|| thread::Builder::new().name("discard".into()).spawn(run).is_ok()) {
+        let mut memory = WAITING.lock();
+        if memory.bytes + block.capacity() <= MOST {
+            memory.bytes += block.capacity();
+            memory.blocks.push(block);
+            WAITING.more.notify_one();
+        }
+    }
+}
+
+/// Room for a large message: for so many bytes, of which the system has given what was used before.
+pub(crate) fn room(bytes: usize) -> Vec<u8> {
+    let mut block = if bytes < LARGE { None } else { WAITING.lock().take() }.unwrap_or_default();
+    block.reserve_exact(bytes);
+    block
+}
+
+fn run() {
     stay_back();
-    for bytes in receiver {
-        let size = bytes.len();
-        give_back(bytes.into());
-        WAIT.fetch_sub(size, Ordering::Relaxed);
+    let mut memory = WAITING.lock();
+    loop {
+        let Some(block) = memory.take() else {
+            memory = WAITING.more.wait(memory).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        drop(memory);
+        give_back(block);
+        memory = WAITING.lock();
     }
 }
 
@@ -51,7 +94,6 @@ fn run(receiver: &Receiver<Bytes>) {
 fn give_back(mut memory: Vec<u8>) {
     while memory.capacity() > PIECE {
         let rest = memory.capacity() - PIECE;
-        memory.truncate(rest);
         memory.shrink_to(rest);
         if memory.capacity() > rest {
             return;
@@ -69,7 +111,7 @@ mod tests {
     #[test]
     fn memory_is_given_back_whatever_its_size() {
         for size in [0, 1, PIECE, PIECE + 1, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE] {
-            give_back(vec![1; size]);
+            give_back(Vec::with_capacity(size));
             discard(vec![1; size].into());
             discard(Bytes::from(vec![1; size + 1]).slice(1..));
         }
@@ -85,13 +127,22 @@ mod tests {
     }
 
     #[test]
-    fn more_than_may_wait_is_dropped_at_once_and_all_is_given_back() {
-        for _ in 0..3 * WAITING / (16 * LARGE) {
+    fn room_is_empty_whatever_was_there() {
+        for size in [0, 1, LARGE, 3 * LARGE] {
+            discard(Bytes::from(vec![1; 2 * LARGE]).slice(5..));
+            let room = room(size);
+            assert!(room.is_empty() && room.capacity() >= size);
+        }
+    }
+
+    #[test]
+    fn little_waits_and_all_is_given_back() {
+        for _ in 0..3 * MOST / (16 * LARGE) {
             discard(vec![1; 16 * LARGE].into());
-            assert!(WAIT.load(Ordering::Relaxed) <= 2 * WAITING);
+            assert!(WAITING.lock().bytes <= MOST);
         }
         let since = Instant::now();
-        while WAIT.load(Ordering::Relaxed) > 0 {
+        while WAITING.lock().bytes > 0 {
             assert!(since.elapsed() < Duration::from_secs(20));
             thread::yield_now();
         }

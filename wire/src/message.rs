@@ -15,6 +15,8 @@ use std::fmt;
 use bytes::Bytes;
 use memchr::memchr;
 
+#[cfg(unix)]
+use crate::discard::room;
 use crate::limits::{MESSAGE_MAX, PROPERTIES_MAX};
 use crate::reader::{Reader, check_total};
 use crate::{DecodeError, EncodeError};
@@ -58,7 +60,7 @@ impl Message {
         if let Some((key, _)) = properties.iter().find(|(key, _)| !keys.insert(key.as_ref())) {
             return Err(EncodeError::DuplicateKey(key.as_ref().to_owned()));
         }
-        let mut frame = Vec::with_capacity(total);
+        let mut frame = room(total);
         let put = |frame: &mut Vec<u8>, number: usize| {
             // Every part is at most MESSAGE_MAX, which fits 32 bits.
             frame.extend_from_slice(&(number as u32).to_be_bytes());
@@ -78,6 +80,7 @@ impl Message {
         put(&mut frame, content.len());
         let start = frame.len() as u32;
         frame.extend_from_slice(content);
+        frame.shrink_to_fit();
         Ok(Self { frame: frame.into(), count: properties.len() as u32, content: start })
     }
 
@@ -158,6 +161,12 @@ impl Message {
 }
 
 /// The number of properties of a frame, and where its content starts. Everything is checked here.
+/// Room for a frame of so many bytes.
+#[cfg(not(unix))]
+fn room(bytes: usize) -> Vec<u8> {
+    Vec::with_capacity(bytes)
+}
+
 #[cfg(unix)]
 impl Drop for Message {
     fn drop(&mut self) {

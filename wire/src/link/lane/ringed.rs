@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use sandgate_ring::{End, Push, Record};
 
+use crate::discard::room;
 use crate::link::frame::{PAYLOAD_MAX, Payload};
 use crate::link::rings::{RING_BYTES, Rings};
 use crate::link::{Parcel, Side, Violation};
@@ -250,7 +251,7 @@ impl Ringed {
             PIECE if record.len() == self.piece() => {
                 if self.pieces.is_empty() {
                     // Not of memory, which the system gives for what is used: growing it would copy all of it again and again.
-                    self.pieces.reserve(SEQUENCE + PAYLOAD_MAX);
+                    self.pieces = room(SEQUENCE + PAYLOAD_MAX);
                 }
                 self.pieces.extend_from_slice(&record);
                 return Ok(Taken::Piece);
