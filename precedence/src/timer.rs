@@ -76,10 +76,19 @@ impl Pace {
         now.time.saturating_sub(self.had.get().time) >= LEAST
     }
 
-    /// The period from now on.
+    /// The period with which a thread begins to compute: that it has slept before does not matter.
+    fn begin(&self, now: Had) -> Duration {
+        let had = self.had.replace(now);
+        let period = if now.others == had.others { self.period.get().clamp(OFTEN, SELDOM) } else { OFTEN };
+        self.quiet.set(0);
+        self.period.set(period);
+        period
+    }
+
+    /// The period from this beat on.
     fn next(&self, now: Had) -> Duration {
         let (had, before) = (self.had.replace(now), self.period.get());
-        let period = if now.others != had.others || before.is_zero() {
+        let period = if now.others != had.others {
             OFTEN
         } else if now.sleeps != had.sleeps {
             ASLEEP.min(2 * before)
@@ -126,7 +135,7 @@ impl Timer {
     pub(crate) fn start(&self) {
         PACE.with(|pace| {
             pace.timer.set(Some(self.0));
-            set(self.0, pace.next(had()));
+            set(self.0, pace.begin(had()));
         });
     }
 
@@ -233,10 +242,33 @@ mod tests {
         })
     }
 
+    const NOTHING: Had = Had { time: Duration::ZERO, others: 0, sleeps: 0 };
+
+    fn begun() -> Pace {
+        let pace = Pace::new();
+        assert_eq!(pace.begin(NOTHING), OFTEN);
+        pace
+    }
+
+    #[test]
+    fn who_has_slept_between_two_tasks_begins_with_the_period_of_the_last() {
+        let pace = begun();
+        for sleeps in 1..100 {
+            assert_eq!(pace.begin(Had { sleeps, ..NOTHING }), OFTEN);
+        }
+        for _ in 0..10 * QUIET {
+            beat(&pace, Since::Nobody);
+        }
+        assert_eq!(pace.begin(Had { sleeps: 100, ..NOTHING }), SELDOM);
+        while beat(&pace, Since::Slept) < ASLEEP {}
+        let sleeps = pace.had.get().sleeps + 1;
+        assert_eq!(pace.begin(Had { sleeps, ..NOTHING }), SELDOM);
+        assert_eq!(pace.begin(Had { sleeps, others: 1, ..NOTHING }), OFTEN);
+    }
+
     #[test]
     fn nobody_who_waits_makes_it_seldom_and_somebody_often_again() {
-        let pace = Pace::new();
-        assert_eq!(beat(&pace, Since::Nobody), OFTEN);
+        let pace = begun();
         let periods: Vec<_> = (0..10 * QUIET).map(|_| beat(&pace, Since::Nobody)).collect();
         assert!(periods.is_sorted());
         assert_eq!(periods.last(), Some(&SELDOM));
@@ -246,7 +278,7 @@ mod tests {
 
     #[test]
     fn who_sleeps_is_not_woken_often() {
-        let pace = Pace::new();
+        let pace = begun();
         let before: Duration = (0..20).map(|_| beat(&pace, Since::Slept)).sum();
         assert!(before > 2 * ASLEEP);
         assert_eq!(beat(&pace, Since::Slept), ASLEEP);
@@ -257,7 +289,7 @@ mod tests {
     fn who_has_waited_for_the_processor_goes_on_when_it_has_it() {
         let pace = Pace::new();
         let before = Had { time: Duration::from_secs(1), others: 0, sleeps: 0 };
-        let _ = pace.next(before);
+        pace.begin(before);
         assert!(!pace.is_others_turn(before));
         assert!(!pace.is_others_turn(Had { time: before.time + LEAST / 2, others: 1, ..before }));
         assert!(pace.is_others_turn(Had { time: before.time + LEAST, ..before }));
