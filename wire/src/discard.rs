@@ -1,11 +1,14 @@
 //! Giving the memory of large messages back to the system, without holding anybody up.
 //!
 //! The system takes a millisecond for the pages of 16 MiB, in which it gives the processor to nobody else; and whoever
-//! drops a message has others to serve. So a thread does it that lets everybody go first, piece by piece. What waits for it
-//! can be had for the next large message, and saves the system the trouble twice.
+//! drops a message has others to serve. So a thread does it that lets everybody go first, piece by piece, once nobody has
+//! wanted the memory for a while. Until then it can be had for the next large message, and saves the system the trouble
+//! twice: to whoever fills new memory, it comes page by page, and that takes longer than the filling.
 
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandgate_precedence::stay_back;
@@ -16,9 +19,11 @@ const LARGE: usize = 1 << 20;
 const PIECE: usize = 256 << 10;
 /// Bytes that may wait. Here they are memory that nobody else counts.
 const MOST: usize = 64 << 20;
+/// How long they do.
+const LINGER: Duration = Duration::from_secs(1);
 
 static WAITING: Waiting =
-    Waiting { memory: Mutex::new(Memory { blocks: Vec::new(), bytes: 0 }), more: Condvar::new() };
+    Waiting { memory: Mutex::new(Memory { blocks: VecDeque::new(), bytes: 0 }), more: Condvar::new() };
 
 /// What waits to be given back.
 struct Waiting {
@@ -26,9 +31,9 @@ struct Waiting {
     more: Condvar,
 }
 
-/// Blocks of memory, without anything in them.
+/// Blocks of memory, without anything in them, and since when. The oldest is in front.
 struct Memory {
-    blocks: Vec<Vec<u8>>,
+    blocks: VecDeque<(Instant, Vec<u8>)>,
     /// All of them.
     bytes: usize,
 }
@@ -41,11 +46,28 @@ impl Waiting {
 }
 
 impl Memory {
+    fn put(&mut self, block: Vec<u8>) {
+        self.bytes += block.capacity();
+        self.blocks.push_back((Instant::now(), block));
+    }
+
     /// The newest, whose pages are warm.
     fn take(&mut self) -> Option<Vec<u8>> {
-        let block = self.blocks.pop()?;
+        let (_, block) = self.blocks.pop_back()?;
         self.bytes -= block.capacity();
         Some(block)
+    }
+
+    /// One that nobody has wanted.
+    fn take_old(&mut self) -> Option<Vec<u8>> {
+        let (_, block) = self.blocks.pop_front_if(|(since, _)| since.elapsed() >= LINGER)?;
+        self.bytes -= block.capacity();
+        Some(block)
+    }
+
+    /// The time until there is one. None: there is nothing at all.
+    fn next_old(&self) -> Option<Duration> {
+        self.blocks.front().map(|(since, _)| LINGER.saturating_sub(since.elapsed()))
     }
 }
 
@@ -62,9 +84,11 @@ pub(crate) fn discard(bytes: Bytes) {
     if *STARTED.get_or_init(|| thread::Builder::new().name("discard".into()).spawn(run).is_ok()) {
         let mut memory = WAITING.lock();
         if memory.bytes + block.capacity() <= MOST {
-            memory.bytes += block.capacity();
-            memory.blocks.push(block);
-            WAITING.more.notify_one();
+            memory.put(block);
+            // With others there it waits for these already.
+            if memory.blocks.len() == 1 {
+                WAITING.more.notify_one();
+            }
         }
     }
 }
@@ -80,13 +104,18 @@ fn run() {
     stay_back();
     let mut memory = WAITING.lock();
     loop {
-        let Some(block) = memory.take() else {
-            memory = WAITING.more.wait(memory).unwrap_or_else(PoisonError::into_inner);
-            continue;
+        while let Some(block) = memory.take_old() {
+            drop(memory);
+            give_back(block);
+            memory = WAITING.lock();
+        }
+        memory = match memory.next_old() {
+            None => WAITING.more.wait(memory).unwrap_or_else(PoisonError::into_inner),
+            Some(wait) => {
+                let woken = WAITING.more.wait_timeout(memory, wait);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
         };
-        drop(memory);
-        give_back(block);
-        memory = WAITING.lock();
     }
 }
 

@@ -17,7 +17,7 @@ use crate::plain::{Plain, Running};
 use crate::report::{Report, Row};
 
 /// Round trips of one measurement, alone and beside the tenant.
-const TRIPS: usize = 1_000;
+const TRIPS: usize = 3_000;
 /// It is warmed up with so many times fewer.
 const WARM_UP: usize = 5;
 /// Tenants of a smoke run.
