@@ -9,7 +9,9 @@
 //!     content, up to the total
 //! ```
 
-use std::collections::HashSet;
+mod check;
+mod keys;
+
 use std::fmt;
 
 use bytes::Bytes;
@@ -18,14 +20,14 @@ use memchr::memchr;
 #[cfg(unix)]
 use crate::discard::room;
 use crate::limits::{MESSAGE_MAX, PROPERTIES_MAX};
-use crate::reader::{Reader, check_total};
+use crate::message::check::{Parts, check, check_in_pieces};
+use crate::message::keys::Keys;
+use crate::reader::Reader;
 use crate::{DecodeError, EncodeError};
 
 const MAGIC: u16 = 0xA160;
 const HEADER_SIZE: usize = 10;
 const CONTENT_SIZE: usize = 4;
-/// Up to this many keys are compared with each other; more go through a hash set.
-const FEW_KEYS: usize = 16;
 
 /// An immutable message in V1's encoding. Cloning shares the bytes.
 #[derive(Clone, Eq, PartialEq)]
@@ -57,7 +59,7 @@ impl Message {
             return Err(EncodeError::TooManyProperties(properties.len()));
         }
         let mut keys = Keys::new(properties.len());
-        if let Some((key, _)) = properties.iter().find(|(key, _)| !keys.insert(key.as_ref())) {
+        if let Some((key, _)) = properties.iter().find(|(key, _)| !keys.insert(key.as_ref().as_bytes())) {
             return Err(EncodeError::DuplicateKey(key.as_ref().to_owned()));
         }
         let mut frame = room(total);
@@ -90,8 +92,41 @@ impl Message {
     /// Any departure from the layout, keys or values that are not UTF-8, a key that appears twice,
     /// more than [`PROPERTIES_MAX`] properties or [`MESSAGE_MAX`] bytes.
     pub fn decode(frame: Bytes) -> Result<Self, DecodeError> {
-        let (count, content) = check(&frame)?;
-        Ok(Self { frame, count, content })
+        let parts = check(&frame);
+        Self::checked(frame, parts)
+    }
+
+    /// Likewise, piece by piece for whoever has others to serve: between two pieces of about so many bytes that are looked
+    /// through it waits for what `pause` gives.
+    ///
+    /// # Errors
+    /// As [`Message::decode`]. Of two reasons it may give the other.
+    pub async fn decode_in_pieces<P>(
+        frame: Bytes,
+        piece: usize,
+        pause: impl Fn() -> P,
+    ) -> Result<Self, DecodeError>
+    where
+        P: Future<Output = ()>,
+    {
+        if frame.len() <= piece {
+            return Self::decode(frame);
+        }
+        // Boxed: small ones have no use for it, and whoever waits for this keeps room for all of it.
+        let parts = Box::pin(check_in_pieces(&frame, piece, pause)).await;
+        Self::checked(frame, parts)
+    }
+
+    fn checked(frame: Bytes, parts: Result<Parts, DecodeError>) -> Result<Self, DecodeError> {
+        match parts {
+            Ok(Parts { count, content }) => Ok(Self { frame, count, content }),
+            Err(error) => {
+                // A large one takes a while, whatever is wrong with it.
+                #[cfg(unix)]
+                crate::discard::discard(frame);
+                Err(error)
+            }
+        }
     }
 
     /// Checks a frame that belongs to somebody else, and takes a copy of it as a message.
@@ -99,7 +134,7 @@ impl Message {
     /// # Errors
     /// As [`Message::decode`]; then nothing is copied.
     pub fn decode_copy(frame: &[u8]) -> Result<Self, DecodeError> {
-        let (count, content) = check(frame)?;
+        let Parts { count, content } = check(frame)?;
         Ok(Self { frame: Bytes::copy_from_slice(frame), count, content })
     }
 
@@ -160,7 +195,6 @@ impl Message {
     }
 }
 
-/// The number of properties of a frame, and where its content starts. Everything is checked here.
 /// Room for a frame of so many bytes.
 #[cfg(not(unix))]
 fn room(bytes: usize) -> Vec<u8> {
@@ -172,36 +206,6 @@ impl Drop for Message {
     fn drop(&mut self) {
         crate::discard::discard(std::mem::take(&mut self.frame));
     }
-}
-
-fn check(frame: &[u8]) -> Result<(u32, u32), DecodeError> {
-    let mut reader = Reader::new(frame);
-    let magic = reader.u16("magic")?;
-    if magic != MAGIC {
-        return Err(DecodeError::Magic(magic));
-    }
-    let total = reader.u32("total size")?;
-    check_total(total, frame.len(), MESSAGE_MAX)?;
-    let count = reader.u32("property count")?;
-    // The shortest property is two NULs.
-    if count as usize > reader.remaining() / 2 {
-        return Err(DecodeError::PropertyCount(count));
-    }
-    if count as usize > PROPERTIES_MAX {
-        return Err(DecodeError::TooManyProperties(count));
-    }
-    let mut keys = Keys::new(count as usize);
-    for _ in 0..count {
-        if !keys.insert(reader.text("property key")?) {
-            return Err(DecodeError::DuplicateKey);
-        }
-        reader.text("property value")?;
-    }
-    let size = reader.u32("content size")? as usize;
-    let content = reader.position() as u32;
-    reader.take(size, "content")?;
-    reader.finish()?;
-    Ok((count, content))
 }
 
 impl fmt::Debug for Message {
@@ -235,33 +239,3 @@ impl<'a> Iterator for Properties<'a> {
 }
 
 impl ExactSizeIterator for Properties<'_> {}
-
-/// The keys of one message so far. Linear in their number when there are many of them, so that a hostile message cannot
-/// buy quadratic work.
-struct Keys<'a> {
-    few: [&'a str; FEW_KEYS],
-    count: usize,
-    /// Present when more are expected than there is room for.
-    many: Option<HashSet<&'a str>>,
-}
-
-impl<'a> Keys<'a> {
-    fn new(expected: usize) -> Self {
-        let many = (expected > FEW_KEYS).then(|| HashSet::with_capacity(expected));
-        Self { few: [""; FEW_KEYS], count: 0, many }
-    }
-
-    /// False: it is there already.
-    fn insert(&mut self, key: &'a str) -> bool {
-        if let Some(many) = &mut self.many {
-            return many.insert(key);
-        }
-        let is_new = !self.few[..self.count].contains(&key);
-        // There are no more than were expected.
-        if let Some(place) = self.few.get_mut(self.count).filter(|_| is_new) {
-            *place = key;
-            self.count += 1;
-        }
-        is_new
-    }
-}

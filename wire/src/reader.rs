@@ -52,6 +52,11 @@ impl<'a> Reader<'a> {
         Ok(u64::from_be_bytes(eight))
     }
 
+    /// Everything that is left; it stays.
+    pub(crate) fn left(&self) -> &'a [u8] {
+        &self.bytes[self.position..]
+    }
+
     /// Everything that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         let rest = &self.bytes[self.position..];
@@ -76,7 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses anything behind the last field.
-    pub(crate) fn finish(self) -> Result<(), DecodeError> {
+    pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         match self.remaining() {
             0 => Ok(()),
             left => Err(DecodeError::Trailing(left)),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tracing::{error, warn};
 
 use super::backlog::{Backlog, Entry, InHand};
-use super::quantum::Quantum;
+use super::quantum::{PIECE, Quantum, others_first};
 use super::suspects::Turn;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
@@ -193,7 +193,7 @@ impl Inbound<'_> {
     }
 
     async fn publish(&self, frame: Bytes, burst: &mut Burst) {
-        match Message::decode(frame) {
+        match Message::decode_in_pieces(frame, PIECE, others_first).await {
             Ok(message) => {
                 self.publisher.publish(message).await;
                 self.counts.published.fetch_add(1, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use sandgate_wire::{Channel, Message};
 use tracing::warn;
 
 use super::backlog::Backlog;
-use super::quantum::Quantum;
+use super::quantum::{PIECE, Quantum, others_first};
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 
@@ -72,7 +72,7 @@ impl Inbound {
         };
         while let Ok(frame) = next().await {
             let bytes = frame.len();
-            match Message::decode(frame) {
+            match Message::decode_in_pieces(frame, PIECE, others_first).await {
                 Ok(message) => publisher.publish(message).await,
                 Err(error) => {
                     self.malformed.fetch_add(1, Ordering::Relaxed);

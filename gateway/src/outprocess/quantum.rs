@@ -1,11 +1,16 @@
 //! How much of what a host has sent is handled before others get a turn, so that one that sends without end delays the
 //! others' messages by some microseconds only.
 
+use tokio::task::yield_now;
+
 use crate::runtime::give_way;
 
 /// Messages of a turn, and their bytes: checking a large one takes as long as some dozens of small ones.
 const MESSAGES: u32 = 16;
 const BYTES: usize = 64 << 10;
+
+/// A large message is looked through in pieces of so many bytes, some microseconds each.
+pub(super) const PIECE: usize = 16 << 10;
 
 /// What is left of a turn.
 pub(super) struct Quantum {
@@ -29,6 +34,12 @@ impl Quantum {
         }
         is_over
     }
+}
+
+/// Between two turns of one that goes on: whoever else has something to do, in this thread or for its processor.
+pub(super) async fn others_first() {
+    give_way();
+    yield_now().await;
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use sandgate_ring::{End, Push, Record};
 
+use crate::DecodeError;
 use crate::discard::room;
 use crate::link::frame::{PAYLOAD_MAX, Payload};
 use crate::link::rings::{RING_BYTES, Rings};
@@ -43,6 +44,8 @@ pub(super) struct Ringed {
     turn: usize,
     /// Pieces of the parcel that is being read.
     pieces: Vec<u8>,
+    /// The newest of them; its memory is there for the next one.
+    piece: Vec<u8>,
     /// The source of the newest parcel.
     source: Arc<str>,
     /// What the peer had acknowledged before that was loaded which is being read.
@@ -80,6 +83,7 @@ impl Ringed {
             written: 0,
             turn: 0,
             pieces: Vec::new(),
+            piece: Vec::new(),
             source: "".into(),
             acknowledged: 0,
             settled: 0,
@@ -115,8 +119,8 @@ impl Ringed {
             }
             let left = size - self.written;
             // The rest of one that comes in pieces is no longer than they are.
-            let longest = if self.written == 0 { self.end.longest() } else { self.piece() };
-            let (length, kind) = if left <= longest { (left, LAST) } else { (self.piece(), PIECE) };
+            let longest = if self.written == 0 { self.end.longest() } else { self.piece_bytes() };
+            let (length, kind) = if left <= longest { (left, LAST) } else { (self.piece_bytes(), PIECE) };
             let (head, body) = cut(&self.head, &parcel.body, self.written..self.written + length);
             match self.end.push(&[head, body], kind)? {
                 Push::Done if kind == LAST => {
@@ -138,7 +142,7 @@ impl Ringed {
     }
 
     /// The length of a piece, which takes some microseconds: whoever has others to serve does that between two.
-    fn piece(&self) -> usize {
+    fn piece_bytes(&self) -> usize {
         PIECE_BYTES.min(self.end.longest())
     }
 
@@ -184,8 +188,12 @@ impl Ringed {
                     continue;
                 }
             }
-            if let Some(record) = self.end.pop()? {
-                let taken = self.read(record)?;
+            let taken = if self.pieces.is_empty() {
+                self.end.pop()?.map(|record| self.begin(record))
+            } else {
+                self.end.pop_into(&mut self.piece)?.map(|kind| self.go_on(kind))
+            };
+            if let Some(taken) = taken.transpose()? {
                 if matches!(taken, Taken::Piece) {
                     // The peer writes on while others have their turn here.
                     self.publish();
@@ -232,36 +240,47 @@ impl Ringed {
         std::mem::take(&mut self.due).then(|| self.rings.clone())
     }
 
-    fn read(&mut self, Record { kind, bytes: record }: Record) -> Result<Taken, Violation> {
-        if self.pieces.len() + record.len() > SEQUENCE + PAYLOAD_MAX {
-            return Err(Violation::Malformed(crate::DecodeError::TooLarge {
-                actual: self.pieces.len() + record.len(),
-                limit: SEQUENCE + PAYLOAD_MAX,
-            }));
+    /// A record at the start of a parcel.
+    fn begin(&mut self, Record { kind, bytes: record }: Record) -> Result<Taken, Violation> {
+        match kind {
+            LAST => self.read(record),
+            PIECE if record.len() == self.piece_bytes() => {
+                // Not of memory, which the system gives for what is used: growing it would copy all of it again and again.
+                self.pieces = room(SEQUENCE + PAYLOAD_MAX);
+                self.pieces.extend_from_slice(&record);
+                Ok(Taken::Piece)
+            }
+            other => Err(Violation::OutOfPlace(other)),
         }
-        let whole = match kind {
-            LAST if self.pieces.is_empty() => record,
-            LAST => {
-                self.pieces.extend_from_slice(&record);
-                let mut whole = std::mem::take(&mut self.pieces);
-                whole.shrink_to_fit();
-                whole.into()
-            }
-            // Shorter ones could be as many as a peer likes, for nothing.
-            PIECE if record.len() == self.piece() => {
-                if self.pieces.is_empty() {
-                    // Not of memory, which the system gives for what is used: growing it would copy all of it again and again.
-                    self.pieces = room(SEQUENCE + PAYLOAD_MAX);
-                }
-                self.pieces.extend_from_slice(&record);
-                return Ok(Taken::Piece);
-            }
-            other => return Err(Violation::OutOfPlace(other)),
-        };
+    }
+
+    /// One that is the next piece of the parcel in hand.
+    fn go_on(&mut self, kind: u8) -> Result<Taken, Violation> {
+        let actual = self.pieces.len() + self.piece.len();
+        let limit = SEQUENCE + PAYLOAD_MAX;
+        if actual > limit {
+            return Err(Violation::Malformed(DecodeError::TooLarge { actual, limit }));
+        }
+        // Shorter ones could be as many as a peer likes, for nothing.
+        if kind != LAST && (kind != PIECE || self.piece.len() != self.piece_bytes()) {
+            return Err(Violation::OutOfPlace(kind));
+        }
+        self.pieces.extend_from_slice(&self.piece);
+        if kind == PIECE {
+            return Ok(Taken::Piece);
+        }
+        self.piece = Vec::new();
+        let mut whole = std::mem::take(&mut self.pieces);
+        whole.shrink_to_fit();
+        self.read(whole.into())
+    }
+
+    /// A whole one.
+    fn read(&mut self, whole: Bytes) -> Result<Taken, Violation> {
         let sequence = Reader::new(&whole).u64("sequence").map_err(Violation::from)?;
         let parcel = Parcel::decode(Payload::Owned(whole.slice(SEQUENCE..)), &mut self.source)?;
         // What was decoded from a payload of checked length is no larger than it.
-        let size = parcel.size().map_err(|_| Violation::OutOfPlace(kind))?;
+        let size = parcel.size().map_err(|_| Violation::OutOfPlace(LAST))?;
         Ok(Taken::Parcel { sequence, size, parcel })
     }
 }
