@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use sandgate_wire::Message;
 use sandgate_wire::link::{Arrival, Closed, Lane, LaneSendError, Parcel, ParcelKind};
 use serde::Deserialize;
 use tracing::{error, warn};
 
 use super::backlog::{Backlog, Entry, InHand};
-use super::quantum::{PIECE, Quantum, others_first};
+use super::quantum::{Quantum, decoded};
 use super::suspects::Turn;
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
@@ -193,7 +192,7 @@ impl Inbound<'_> {
     }
 
     async fn publish(&self, frame: Bytes, burst: &mut Burst) {
-        match Message::decode_in_pieces(frame, PIECE, others_first).await {
+        match decoded(frame).await {
             Ok(message) => {
                 self.publisher.publish(message).await;
                 self.counts.published.fetch_add(1, Ordering::Relaxed);

@@ -6,12 +6,12 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
+use sandgate_wire::Channel;
 use sandgate_wire::channel::{Closed, SendError};
-use sandgate_wire::{Channel, Message};
 use tracing::warn;
 
 use super::backlog::Backlog;
-use super::quantum::{PIECE, Quantum, others_first};
+use super::quantum::{Quantum, decoded};
 use crate::broker::{Inbox, Publisher};
 use crate::burst::Burst;
 
@@ -72,7 +72,7 @@ impl Inbound {
         };
         while let Ok(frame) = next().await {
             let bytes = frame.len();
-            match Message::decode_in_pieces(frame, PIECE, others_first).await {
+            match decoded(frame).await {
                 Ok(message) => publisher.publish(message).await,
                 Err(error) => {
                     self.malformed.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! How much of what a host has sent is handled before others get a turn, so that one that sends without end delays the
 //! others' messages by some microseconds only.
 
+use bytes::Bytes;
+use sandgate_wire::{DecodeError, Message};
 use tokio::task::yield_now;
 
 use crate::runtime::give_way;
@@ -10,7 +12,7 @@ const MESSAGES: u32 = 16;
 const BYTES: usize = 64 << 10;
 
 /// A large message is looked through in pieces of so many bytes, some microseconds each.
-pub(super) const PIECE: usize = 16 << 10;
+const PIECE: usize = 32 << 10;
 
 /// What is left of a turn.
 pub(super) struct Quantum {
@@ -36,15 +38,25 @@ impl Quantum {
     }
 }
 
-/// Between two turns of one that goes on: whoever else has something to do, in this thread or for its processor.
-pub(super) async fn others_first() {
-    give_way();
-    yield_now().await;
+/// The message that a frame is. While a large one is looked through others have their turns, in this thread and on its
+/// processor.
+pub(super) async fn decoded(frame: Bytes) -> Result<Message, DecodeError> {
+    let others_first = || async {
+        give_way();
+        yield_now().await;
+    };
+    Message::decode_in_pieces(frame, PIECE, others_first).await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        static TURNS: Cell<u32> = const { Cell::new(0) };
+    }
 
     #[test]
     fn a_turn_ends_with_its_messages_or_with_its_bytes() {
@@ -54,6 +66,29 @@ mod tests {
             assert!(!quantum.spend(BYTES - 1));
             assert!(quantum.spend(1));
             assert!(quantum.spend(usize::MAX));
+        }
+    }
+
+    #[tokio::test]
+    async fn others_have_turns_while_a_large_message_is_looked_through() {
+        let keys = (0..1 << 16).map(|number: u32| (number.to_string(), String::new())).collect::<Vec<_>>();
+        let values = [("much".to_owned(), "x".repeat(1 << 20))];
+        for (properties, least) in [(&keys[..], 100), (&values[..], 16), (&keys[..10], 0)] {
+            let frame = Message::new(properties, [1; 1 << 20]).unwrap().into_frame();
+            let turns = async {
+                loop {
+                    yield_now().await;
+                    TURNS.set(TURNS.get() + 1);
+                }
+            };
+            let message = tokio::select! {
+                biased;
+                message = decoded(frame) => message.unwrap(),
+                () = turns => unreachable!("they have no end"),
+            };
+            assert_eq!(message.properties().len(), properties.len());
+            let turns = TURNS.take();
+            assert!((least..=20 * least).contains(&turns), "{turns}");
         }
     }
 }

@@ -18,6 +18,14 @@ pub(super) fn publish_only_properties() -> Tenant {
         .busy()
 }
 
+pub(super) fn publish_most_properties() -> Tenant {
+    tenant("Publishes messages with 65,536 properties, as many as one may have, without end")
+        .limit("max-published-bytes-per-call=8MiB")
+        .stopped_by("`max-published-bytes-per-call`")
+        .ended(&["`receive`", "max-published-bytes-per-call of 8 MiB"])
+        .busy()
+}
+
 pub(super) fn publish_flood() -> Tenant {
     tenant("Publishes as many messages as it is configured to for each that it receives, here 5000")
         .arguments("5000")

@@ -14,7 +14,7 @@ use crate::reader::{Reader, check_total};
 const CHARACTER: usize = 4;
 
 /// What a text costs besides its bytes, in bytes that are looked through in the same time.
-const TEXT: usize = 32;
+const TEXT: usize = 256;
 
 /// Where the parts of a frame are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
