@@ -22,8 +22,10 @@ const MOST: usize = 64 << 20;
 /// How long they do.
 const LINGER: Duration = Duration::from_secs(1);
 
-static WAITING: Waiting =
-    Waiting { memory: Mutex::new(Memory { blocks: VecDeque::new(), bytes: 0 }), more: Condvar::new() };
+static WAITING: Waiting = Waiting {
+    memory: Mutex::new(Memory { blocks: VecDeque::new(), bytes: 0, sleeps: false }),
+    more: Condvar::new(),
+};
 
 /// What waits to be given back.
 struct Waiting {
@@ -31,11 +33,14 @@ struct Waiting {
     more: Condvar,
 }
 
-/// Blocks of memory, without anything in them, and since when. The oldest is in front.
+/// Blocks of memory.
 struct Memory {
+    /// Without anything in them, and since when they wait. The oldest is in front.
     blocks: VecDeque<(Instant, Vec<u8>)>,
     /// All of them.
     bytes: usize,
+    /// The thread sleeps until there is something.
+    sleeps: bool,
 }
 
 impl Waiting {
@@ -85,8 +90,8 @@ pub(crate) fn discard(bytes: Bytes) {
         let mut memory = WAITING.lock();
         if memory.bytes + block.capacity() <= MOST {
             memory.put(block);
-            // With others there it waits for these already.
-            if memory.blocks.len() == 1 {
+            // Otherwise it looks by itself, and nobody pays for its waking.
+            if std::mem::take(&mut memory.sleeps) {
                 WAITING.more.notify_one();
             }
         }
@@ -110,7 +115,10 @@ fn run() {
             memory = WAITING.lock();
         }
         memory = match memory.next_old() {
-            None => WAITING.more.wait(memory).unwrap_or_else(PoisonError::into_inner),
+            None => {
+                memory.sleeps = true;
+                WAITING.more.wait(memory).unwrap_or_else(PoisonError::into_inner)
+            }
             Some(wait) => {
                 let woken = WAITING.more.wait_timeout(memory, wait);
                 woken.unwrap_or_else(PoisonError::into_inner).0
