@@ -17,7 +17,7 @@ pub(crate) fn target(bytes: &[u8]) {
         rest = &rest[first.len()..];
     }
     let whole = Message::decode(Bytes::copy_from_slice(bytes)).ok();
-    for piece in [0, 9] {
+    for piece in [0, 9, 600, 4096] {
         let in_pieces = Message::decode_in_pieces(Bytes::copy_from_slice(bytes), piece, || ready(()));
         let in_pieces = pin!(in_pieces).poll(&mut Context::from_waker(Waker::noop()));
         assert_eq!(in_pieces.map(Result::ok), Poll::Ready(whole.clone()));

@@ -18,8 +18,10 @@ const LARGE: usize = 1 << 20;
 /// What is given back at a time.
 const PIECE: usize = 256 << 10;
 /// Bytes that may wait. Here they are memory that nobody else counts.
-const MOST: usize = 64 << 20;
-/// How long they do.
+const MOST: usize = 96 << 20;
+/// Of these, what stays for a while: two of the largest messages. The rest waits only until the thread comes.
+const KEPT: usize = 64 << 20;
+/// How long it stays.
 const LINGER: Duration = Duration::from_secs(1);
 
 static WAITING: Waiting = Waiting {
@@ -56,18 +58,27 @@ impl Memory {
         self.blocks.push_back((Instant::now(), block));
     }
 
-    /// The newest, whose pages are warm.
-    fn take(&mut self) -> Option<Vec<u8>> {
-        let (_, block) = self.blocks.pop_back()?;
+    /// The newest of about this size, whose pages are warm. A much larger one would have to be given back in part, by
+    /// whoever takes it, or would be kept by a message that needs less.
+    fn take(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let suits = |block: &Vec<u8>| (bytes..=bytes + bytes / 4).contains(&block.capacity());
+        let place = self.blocks.iter().rposition(|(_, block)| suits(block))?;
+        let (_, block) = self.blocks.remove(place)?;
         self.bytes -= block.capacity();
         Some(block)
     }
 
-    /// One that nobody has wanted.
+    /// One that nobody has wanted, or that there is too much with.
     fn take_old(&mut self) -> Option<Vec<u8>> {
-        let (_, block) = self.blocks.pop_front_if(|(since, _)| since.elapsed() >= LINGER)?;
+        let is_too_much = self.is_too_much();
+        let goes = |(since, _): &mut (Instant, _)| is_too_much || since.elapsed() >= LINGER;
+        let (_, block) = self.blocks.pop_front_if(goes)?;
         self.bytes -= block.capacity();
         Some(block)
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes > KEPT
     }
 
     /// The time until there is one. None: there is nothing at all.
@@ -76,8 +87,8 @@ impl Memory {
     }
 }
 
-/// Drops some bytes of a message.
-pub(crate) fn discard(bytes: Bytes) {
+/// Drops the bytes of a message, or of anything else that may be as large.
+pub fn discard(bytes: Bytes) {
     if bytes.len() < LARGE {
         return;
     }
@@ -91,18 +102,17 @@ pub(crate) fn discard(bytes: Bytes) {
         if memory.bytes + block.capacity() <= MOST {
             memory.put(block);
             // Otherwise it looks by itself, and nobody pays for its waking.
-            if std::mem::take(&mut memory.sleeps) {
+            if std::mem::take(&mut memory.sleeps) || memory.is_too_much() {
                 WAITING.more.notify_one();
             }
         }
     }
 }
 
-/// Room for a large message: for so many bytes, of which the system has given what was used before.
+/// Room for so many bytes of a message, and for a quarter more at most.
 pub(crate) fn room(bytes: usize) -> Vec<u8> {
-    let mut block = if bytes < LARGE { None } else { WAITING.lock().take() }.unwrap_or_default();
-    block.reserve_exact(bytes);
-    block
+    let block = if bytes < LARGE { None } else { WAITING.lock().take(bytes) };
+    block.unwrap_or_else(|| Vec::with_capacity(bytes))
 }
 
 fn run() {
@@ -164,12 +174,38 @@ mod tests {
     }
 
     #[test]
-    fn room_is_empty_whatever_was_there() {
-        for size in [0, 1, LARGE, 3 * LARGE] {
-            discard(Bytes::from(vec![1; 2 * LARGE]).slice(5..));
-            let room = room(size);
-            assert!(room.is_empty() && room.capacity() >= size);
+    fn room_is_empty_and_no_larger_than_it_may_be_whatever_was_there() {
+        for size in [0, 1, LARGE, 3 * LARGE, 20 * LARGE] {
+            for waiting in [1, 2, 3, 4, 31] {
+                discard(Bytes::from(vec![1; waiting * LARGE]).slice(5..));
+                let room = room(size);
+                assert!(room.is_empty());
+                assert!((size..=size + size / 4).contains(&room.capacity()));
+            }
         }
+    }
+
+    #[test]
+    fn the_newest_of_the_size_goes_first_and_the_oldest_is_given_back_first() {
+        let mut memory = Memory { blocks: VecDeque::new(), bytes: 0, sleeps: false };
+        for size in [4, 9, 5, 8] {
+            memory.put(Vec::with_capacity(size * LARGE));
+        }
+        assert_eq!(memory.take(4 * LARGE).unwrap().capacity(), 5 * LARGE);
+        assert_eq!(memory.take(4 * LARGE).unwrap().capacity(), 4 * LARGE);
+        assert_eq!(memory.take(4 * LARGE), None);
+        assert_eq!((memory.bytes, memory.take_old()), (17 * LARGE, None));
+        assert!(memory.next_old().unwrap() <= LINGER);
+        memory.put(Vec::with_capacity(KEPT - LARGE));
+        assert_eq!(memory.take_old().unwrap().capacity(), 9 * LARGE);
+        assert_eq!(memory.take_old().unwrap().capacity(), 8 * LARGE);
+        assert_eq!(memory.take_old(), None);
+        memory.blocks[0].0 -= LINGER;
+        assert_eq!(
+            (memory.next_old(), memory.take_old().unwrap().capacity()),
+            (Some(Duration::ZERO), KEPT - LARGE)
+        );
+        assert_eq!((memory.bytes, memory.next_old()), (0, None));
     }
 
     #[test]

@@ -29,5 +29,7 @@ pub use address::{Address, AddressError};
 #[cfg(unix)]
 pub use channel::{Channel, MemoryChannel, PairChannel};
 pub use control::{Control, Create, Reply, Status};
+#[cfg(unix)]
+pub use discard::discard;
 pub use error::{DecodeError, EncodeError};
 pub use message::{Message, Properties};

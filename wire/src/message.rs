@@ -20,7 +20,7 @@ use memchr::memchr;
 #[cfg(unix)]
 use crate::discard::room;
 use crate::limits::{MESSAGE_MAX, PROPERTIES_MAX};
-use crate::message::check::{Parts, check, check_in_pieces};
+use crate::message::check::{Parts, check, check_in_pieces, effort};
 use crate::message::keys::Keys;
 use crate::reader::Reader;
 use crate::{DecodeError, EncodeError};
@@ -59,8 +59,15 @@ impl Message {
             return Err(EncodeError::TooManyProperties(properties.len()));
         }
         let mut keys = Keys::new(properties.len());
-        if let Some((key, _)) = properties.iter().find(|(key, _)| !keys.insert(key.as_ref().as_bytes())) {
-            return Err(EncodeError::DuplicateKey(key.as_ref().to_owned()));
+        for (key, value) in properties {
+            for (text, what) in [(key.as_ref(), "property key"), (value.as_ref(), "property value")] {
+                if memchr(0, text.as_bytes()).is_some() {
+                    return Err(EncodeError::Nul(what));
+                }
+            }
+            if !keys.insert(key.as_ref().as_bytes()) {
+                return Err(EncodeError::DuplicateKey(key.as_ref().to_owned()));
+            }
         }
         let mut frame = room(total);
         let put = |frame: &mut Vec<u8>, number: usize| {
@@ -71,10 +78,7 @@ impl Message {
         put(&mut frame, total);
         put(&mut frame, properties.len());
         for (key, value) in properties {
-            for (text, what) in [(key.as_ref(), "property key"), (value.as_ref(), "property value")] {
-                if memchr(0, text.as_bytes()).is_some() {
-                    return Err(EncodeError::Nul(what));
-                }
+            for text in [key.as_ref(), value.as_ref()] {
                 frame.extend_from_slice(text.as_bytes());
                 frame.push(0);
             }
@@ -82,7 +86,6 @@ impl Message {
         put(&mut frame, content.len());
         let start = frame.len() as u32;
         frame.extend_from_slice(content);
-        frame.shrink_to_fit();
         Ok(Self { frame: frame.into(), count: properties.len() as u32, content: start })
     }
 
@@ -96,8 +99,8 @@ impl Message {
         Self::checked(frame, parts)
     }
 
-    /// Likewise, piece by piece for whoever has others to serve: between two pieces of about so many bytes that are looked
-    /// through it waits for what `pause` gives.
+    /// Likewise, piece by piece for whoever has others to serve: between two pieces, which take about as long as looking
+    /// through so many bytes, it waits for what `pause` gives.
     ///
     /// # Errors
     /// As [`Message::decode`]. Of two reasons it may give the other.
@@ -109,12 +112,28 @@ impl Message {
     where
         P: Future<Output = ()>,
     {
-        if frame.len() <= piece {
+        if effort(&frame) <= piece {
             return Self::decode(frame);
         }
         // Boxed: small ones have no use for it, and whoever waits for this keeps room for all of it.
         let parts = Box::pin(check_in_pieces(&frame, piece, pause)).await;
         Self::checked(frame, parts)
+    }
+
+    /// What [`Message::decode`] costs for these bytes, in bytes that are looked through in the same time: every property costs as
+    /// much as some hundreds of them.
+    #[must_use]
+    pub fn effort(frame: &[u8]) -> usize {
+        effort(frame)
+    }
+
+    /// The size that the beginning of a frame claims, and nobody has checked.
+    #[cfg(unix)]
+    pub(crate) fn claimed_size(beginning: &[u8]) -> Option<usize> {
+        let mut reader = Reader::new(beginning);
+        let is_message = reader.u16("magic") == Ok(MAGIC);
+        let size = reader.u32("total size").ok()?;
+        is_message.then_some(size as usize)
     }
 
     fn checked(frame: Bytes, parts: Result<Parts, DecodeError>) -> Result<Self, DecodeError> {
@@ -135,7 +154,9 @@ impl Message {
     /// As [`Message::decode`]; then nothing is copied.
     pub fn decode_copy(frame: &[u8]) -> Result<Self, DecodeError> {
         let Parts { count, content } = check(frame)?;
-        Ok(Self { frame: Bytes::copy_from_slice(frame), count, content })
+        let mut copy = room(frame.len());
+        copy.extend_from_slice(frame);
+        Ok(Self { frame: copy.into(), count, content })
     }
 
     /// The first of several messages that stand one behind the other: its bytes, by the size that it claims. The rest of

@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use sandgate_wire::link::{Arrival, Closed, Lane, LaneSendError, Parcel, ParcelKind};
+use sandgate_wire::{Message, discard};
 use serde::Deserialize;
 use tracing::{error, warn};
 
@@ -156,12 +157,12 @@ impl Inbound<'_> {
             })
         };
         while let Ok(arrival) = next().await {
-            let bytes = match &arrival {
-                Arrival::Parcel { parcel, .. } => parcel.body.len(),
+            let effort = match &arrival {
+                Arrival::Parcel { parcel, .. } => Message::effort(&parcel.body),
                 Arrival::Settled(_) => 0,
             };
             self.handle(arrival, &mut bursts).await;
-            if quantum.spend(bytes) {
+            if quantum.spend(effort) {
                 tokio::task::yield_now().await;
             }
         }
@@ -182,10 +183,15 @@ impl Inbound<'_> {
         };
         match parcel.kind {
             ParcelKind::Message => self.publish(parcel.body, &mut bursts.malformed).await,
-            ParcelKind::Verdict => self.note_verdict(&parcel.body, &mut bursts.verdicts),
-            ParcelKind::DeadLetter => self.bury(parcel.about, &parcel.body).await,
-            // A newer host sends it, and can do without an answer.
-            ParcelKind::Other(_) => {}
+            kind => {
+                match kind {
+                    ParcelKind::Verdict => self.note_verdict(&parcel.body, &mut bursts.verdicts),
+                    ParcelKind::DeadLetter => self.bury(parcel.about, &parcel.body).await,
+                    // A newer host sends it, and can do without an answer.
+                    _ => {}
+                }
+                discard(parcel.body);
+            }
         }
         // Behind the publishing: what is acknowledged is in the sinks' inboxes.
         self.lane.settle(sequence);

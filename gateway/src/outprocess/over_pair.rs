@@ -6,8 +6,8 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
-use sandgate_wire::Channel;
 use sandgate_wire::channel::{Closed, SendError};
+use sandgate_wire::{Channel, Message};
 use tracing::warn;
 
 use super::backlog::Backlog;
@@ -71,7 +71,7 @@ impl Inbound {
             })
         };
         while let Ok(frame) = next().await {
-            let bytes = frame.len();
+            let effort = Message::effort(&frame);
             match decoded(frame).await {
                 Ok(message) => publisher.publish(message).await,
                 Err(error) => {
@@ -84,7 +84,7 @@ impl Inbound {
                 }
             }
             self.handled.fetch_add(1, Ordering::Relaxed);
-            if quantum.spend(bytes) {
+            if quantum.spend(effort) {
                 tokio::task::yield_now().await;
             }
         }

@@ -7,29 +7,30 @@ use tokio::task::yield_now;
 
 use crate::runtime::give_way;
 
-/// Messages of a turn, and their bytes: checking a large one takes as long as some dozens of small ones.
+/// Messages of a turn, and what looking through them costs, in bytes: for a large one as much as for dozens of small ones.
 const MESSAGES: u32 = 16;
-const BYTES: usize = 64 << 10;
+const EFFORT: usize = 64 << 10;
 
-/// A large message is looked through in pieces of so many bytes, some microseconds each.
+/// A large message is looked through in pieces that take as long as so many bytes: some microseconds each.
 const PIECE: usize = 32 << 10;
 
 /// What is left of a turn.
 pub(super) struct Quantum {
     messages: u32,
-    bytes: usize,
+    effort: usize,
 }
 
 impl Quantum {
     pub(super) fn new() -> Self {
-        Self { messages: MESSAGES, bytes: BYTES }
+        Self { messages: MESSAGES, effort: EFFORT }
     }
 
-    /// A message of so many bytes has been handled. True: the turn is over, and the next one begins.
-    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+    /// A message that costs so much has been handled, see [`Message::effort`]. True: the turn is over, and the next one
+    /// begins.
+    pub(super) fn spend(&mut self, effort: usize) -> bool {
         self.messages -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        let is_over = self.messages == 0 || self.bytes == 0;
+        self.effort = self.effort.saturating_sub(effort);
+        let is_over = self.messages == 0 || self.effort == 0;
         if is_over {
             *self = Self::new();
             give_way();
@@ -59,11 +60,11 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_ends_with_its_messages_or_with_its_bytes() {
+    fn a_turn_ends_with_its_messages_or_with_what_they_cost() {
         let mut quantum = Quantum::new();
         for _ in 0..3 {
             assert_eq!((1..).find(|_| quantum.spend(100)), Some(MESSAGES));
-            assert!(!quantum.spend(BYTES - 1));
+            assert!(!quantum.spend(EFFORT - 1));
             assert!(quantum.spend(1));
             assert!(quantum.spend(usize::MAX));
         }
@@ -73,8 +74,11 @@ mod tests {
     async fn others_have_turns_while_a_large_message_is_looked_through() {
         let keys = (0..1 << 16).map(|number: u32| (number.to_string(), String::new())).collect::<Vec<_>>();
         let values = [("much".to_owned(), "x".repeat(1 << 20))];
-        for (properties, least) in [(&keys[..], 100), (&values[..], 16), (&keys[..10], 0)] {
-            let frame = Message::new(properties, [1; 1 << 20]).unwrap().into_frame();
+        let long = [("x".repeat(1 << 20), String::new())];
+        for (properties, least) in
+            [(&keys[..], 100), (&values[..], 16), (&long[..], 16), (&keys[..4000], 10), (&keys[..10], 0)]
+        {
+            let frame = Message::new(properties, [1; 1000]).unwrap().into_frame();
             let turns = async {
                 loop {
                     yield_now().await;

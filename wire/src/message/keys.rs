@@ -1,6 +1,6 @@
 //! The keys of one message, of which none may stand there twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 
 /// Up to this many keys are compared with each other; more go through a hash set.
@@ -17,12 +17,13 @@ pub(super) struct Keys<'a> {
     long: Option<Box<Long<'a>>>,
 }
 
-/// Keys with their digests: those that begin alike are not compared to their ends.
+/// Keys with their digests: long ones that differ are not compared to their ends, nor looked through once more.
 #[derive(Default)]
 struct Long<'a> {
     /// What a digest is cannot be foreseen.
     digests: RandomState,
-    keys: HashSet<(u64, &'a [u8])>,
+    /// In order, so that what follows a digest is looked at only where two are the same.
+    keys: BTreeSet<(u64, &'a [u8])>,
 }
 
 impl<'a> Keys<'a> {

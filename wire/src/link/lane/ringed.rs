@@ -10,12 +10,13 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use sandgate_ring::{End, Push, Record};
 
-use crate::DecodeError;
 use crate::discard::room;
+use crate::limits::MESSAGE_MAX;
 use crate::link::frame::{PAYLOAD_MAX, Payload};
 use crate::link::rings::{RING_BYTES, Rings};
-use crate::link::{Parcel, Side, Violation};
+use crate::link::{Parcel, ParcelKind, Side, Violation};
 use crate::reader::Reader;
+use crate::{DecodeError, Message};
 
 /// The record ends a parcel.
 const LAST: u8 = 1;
@@ -245,13 +246,23 @@ impl Ringed {
         match kind {
             LAST => self.read(record),
             PIECE if record.len() == self.piece_bytes() => {
-                // Not of memory, which the system gives for what is used: growing it would copy all of it again and again.
-                self.pieces = room(SEQUENCE + PAYLOAD_MAX);
+                self.pieces = room(self.expected(&record)?);
                 self.pieces.extend_from_slice(&record);
                 Ok(Taken::Piece)
             }
             other => Err(Violation::OutOfPlace(other)),
         }
+    }
+
+    /// The size of the whole parcel that begins so, as far as that is told: growing would copy all of it again and again.
+    /// Where it is not, it is the largest; the system gives memory only for what is used.
+    fn expected(&mut self, beginning: &Bytes) -> Result<usize, Violation> {
+        let payload =
+            beginning.get(SEQUENCE..).map_or_else(Bytes::new, |payload| beginning.slice_ref(payload));
+        let parcel = Parcel::decode(Payload::Owned(payload), &mut self.source)?;
+        let claimed = Message::claimed_size(&parcel.body).filter(|_| parcel.kind == ParcelKind::Message);
+        let before = beginning.len() - parcel.body.len();
+        Ok(claimed.map_or(SEQUENCE + PAYLOAD_MAX, |size| before + size.min(MESSAGE_MAX)))
     }
 
     /// One that is the next piece of the parcel in hand.
@@ -271,7 +282,8 @@ impl Ringed {
         }
         self.piece = Vec::new();
         let mut whole = std::mem::take(&mut self.pieces);
-        whole.shrink_to_fit();
+        // Of one that has told its size there is nothing to speak of.
+        whole.shrink_to(whole.len() + whole.len() / 4);
         self.read(whole.into())
     }
 
