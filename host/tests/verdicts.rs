@@ -1,5 +1,4 @@
-//! Verdicts of real modules: what they say, that they are made away from the messages' way, and that `replay`
-//! comes to the same.
+//! Verdicts of real modules: what they say, and that `replay` comes to the same.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

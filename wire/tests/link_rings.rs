@@ -156,6 +156,26 @@ async fn a_parcel_is_no_longer_in_pieces_than_whole() {
     host.ends_for(|violation| matches!(violation, Violation::Malformed(_))).await;
 }
 
+/// Room is made for it, and a lie about it costs the liar no more than that.
+#[tokio::test]
+async fn the_size_that_a_message_claims_is_a_hint_and_no_more() {
+    const BODY: usize = 200_000;
+    for claimed in [0, 10, 100_000, BODY as u32, u32::MAX] {
+        let mut host = HostileHost::connect().await;
+        let mut record = encoded(1, BODY);
+        let body = record.len() - BODY;
+        record[body..body + 2].copy_from_slice(&[0xa1, 0x60]);
+        record[body + 2..body + 6].copy_from_slice(&claimed.to_be_bytes());
+        let (pieces, last) = record.split_at(record.len() / (16 << 10) * (16 << 10));
+        pieces.chunks(16 << 10).for_each(|piece| host.push(piece, 2));
+        host.push(last, 1);
+        let _ = rustix::net::send(&host.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        let arrival = within("the parcel", host.lane.recv()).await.unwrap();
+        let Arrival::Parcel { parcel, .. } = arrival else { panic!("{arrival:?}") };
+        assert_eq!(parcel.body, record[body..]);
+    }
+}
+
 /// They would cost nothing, so there could be any number of them.
 #[tokio::test]
 async fn a_piece_has_its_length() {

@@ -70,3 +70,32 @@ impl insecure::Host for Dice<'_> {
         insecure::Host::get_insecure_random_u64(self.random)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    const MIB: u64 = 1 << 20;
+
+    fn roll(ledger: &mut Ledger, len: u64) -> Result<Vec<u8>> {
+        let mut random = WasiRandomCtx::default();
+        let mut dice = Dice { random: &mut random, ledger, size_max: 4 * MIB };
+        random::Host::get_random_bytes(&mut dice, len)
+    }
+
+    #[test]
+    fn random_bytes_are_in_the_account_while_the_host_holds_them() {
+        let limits = Limits { max_memory_size: 3 * MIB, ..Limits::default() };
+        let mut ledger = Ledger::new(limits, false);
+        let before = ledger.used();
+        assert_eq!(roll(&mut ledger, MIB).unwrap().len() as u64, MIB);
+        assert_eq!((ledger.used(), ledger.peak()), (before, before + MIB));
+        // Neither more than at a time, nor more than there is room for.
+        for (len, limit) in [(5 * MIB, "max-random-size"), (4 * MIB, "max-memory-size")] {
+            let error = roll(&mut ledger, len).unwrap_err();
+            assert!(error.to_string().contains(limit), "{error}");
+        }
+        assert_eq!((ledger.used(), ledger.peak()), (before, before + MIB));
+    }
+}

@@ -58,6 +58,6 @@ fn nothing_is_lost_when_connections_are_dropped() {
     assert_complete(sent, &arrivals, 0);
     assert!(gateway.is_running() && host.is_running());
     assert_eq!(gateway.count_lines("way=\"host link\""), 1, "the lane went on, every time");
-    assert_counts(gateway, sent);
+    assert_counts(gateway, sent, &arrivals);
     host.stop();
 }

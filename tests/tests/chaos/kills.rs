@@ -85,5 +85,5 @@ fn nothing_is_lost_by_hosts_that_are_killed() {
     println!("{sent} messages, {} came twice", arrivals.duplicates);
     println!("from death to flowing messages: median {middle:?}, longest {:?}", recoveries.last());
     assert_complete(sent, &arrivals, kills);
-    assert_counts(gateway, sent);
+    assert_counts(gateway, sent, &arrivals);
 }

@@ -11,5 +11,6 @@
 
 mod drops;
 mod kills;
+mod losses;
 mod programs;
 mod stream;

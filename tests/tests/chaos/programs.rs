@@ -43,7 +43,7 @@ fn assert_nothing_is_lost(stream: Stream, gateway: Process, kills: u64) {
     let (sent, arrivals) = stream.finish();
     println!("{sent} messages, {} came twice", arrivals.duplicates);
     assert_complete(sent, &arrivals, kills);
-    assert_counts(gateway, sent);
+    assert_counts(gateway, sent, &arrivals);
 }
 
 #[test]

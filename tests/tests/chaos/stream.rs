@@ -1,6 +1,7 @@
 //! A stream of numbered messages through the module under force: the test plays the source and the sink as
 //! V1 hosts, so what is between them is the real gateway and the real host.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -23,6 +24,8 @@ const BURST: u64 = 5;
 const CONTENT: usize = 200;
 const LARGE_CONTENT: usize = 100 << 10;
 const LARGE: u64 = 16;
+/// Of so many messages the first is poison, in a stream that has any: what ends its module.
+const POISON: u64 = 2_000;
 /// Looks without a change after which nothing comes through any more.
 const STILL: u32 = 5;
 
@@ -55,13 +58,28 @@ pub struct Arrivals {
     pub newest: u64,
     /// Numbers that came again.
     pub duplicates: u64,
+    /// The most of them that came in a row, each after a smaller one: what one blow has cost.
+    pub longest: u64,
     /// Numbers that came although one before them had not come.
     pub gaps: Vec<(u64, u64)>,
+    /// Numbers that came for the first time behind a larger one.
+    pub late: Vec<u64>,
+    /// All numbers that came.
+    pub seen: HashSet<u64>,
 }
 
 impl Stream {
     /// Attaches source and sink to a gateway with [`configuration`] and lets the numbers flow.
     pub fn start(scratch: &Scratch) -> Self {
+        Self::start_with(scratch, |_| false)
+    }
+
+    /// The same, with poison among the messages: they have the property `trap`, too.
+    pub fn start_with_poison(scratch: &Scratch) -> Self {
+        Self::start_with(scratch, is_poison)
+    }
+
+    fn start_with(scratch: &Scratch, has_poison: fn(u64) -> bool) -> Self {
         let ends = Arc::new(Ends::attach(scratch));
         let (sent, received) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let (stop, last) = <(Arc<AtomicBool>, Arc<OnceLock<u64>>)>::default();
@@ -73,7 +91,9 @@ impl Stream {
                     for _ in 0..BURST {
                         let next = sent.load(Ordering::Relaxed) + 1;
                         let size = if next % LARGE == 0 { LARGE_CONTENT } else { CONTENT };
-                        ends.send(&[("nth", &next.to_string())], &content[..size]);
+                        let nth = next.to_string();
+                        let properties = [("nth", nth.as_str()), ("trap", "now")];
+                        ends.send(&properties[..1 + usize::from(has_poison(next))], &content[..size]);
                         sent.store(next, Ordering::Relaxed);
                     }
                     thread::sleep(PAUSE);
@@ -116,16 +136,30 @@ impl Stream {
     }
 }
 
+/// Never the last one of a burst, at which the source stops.
+pub fn is_poison(number: u64) -> bool {
+    number % POISON == 1
+}
+
 fn receive(channel: &Pair, last: &OnceLock<u64>, received: &AtomicU64) -> Arrivals {
     let mut arrivals = Arrivals::default();
-    let mut arrived = Instant::now();
+    let (mut arrived, mut before, mut row) = (Instant::now(), 0, 0);
     // The source has ended and the row is complete; or nothing has come for so long that it never will be.
     while last.get() != Some(&arrivals.newest) && arrived.elapsed() < Duration::from_secs(30) {
         let Some(frame) = channel.recv_within(Duration::from_millis(100)) else { continue };
         arrived = Instant::now();
         let number: u64 = decode(frame).property("nth").unwrap().parse().unwrap();
-        if number <= arrivals.newest {
+        let is_new = arrivals.seen.insert(number);
+        if !is_new {
             arrivals.duplicates += 1;
+            row = if number > before { row + 1 } else { 1 };
+            arrivals.longest = arrivals.longest.max(row);
+            before = number;
+            continue;
+        }
+        (before, row) = (number, 0);
+        if number < arrivals.newest {
+            arrivals.late.push(number);
             continue;
         }
         if number > arrivals.newest + 1 {
@@ -141,27 +175,53 @@ fn receive(channel: &Pair, last: &OnceLock<u64>, received: &AtomicU64) -> Arriva
 pub fn assert_complete(sent: u64, arrivals: &Arrivals, blows: u64) {
     assert_eq!(arrivals.gaps, [], "numbers from .. to that were lost or came too late");
     assert_eq!(arrivals.newest, sent, "numbers came to the end");
-    let most = blows * WINDOW;
-    assert!(arrivals.duplicates <= most, "{} numbers came twice, where {most} may", arrivals.duplicates);
+    assert_few_duplicates(arrivals, blows);
 }
 
-/// Stops the gateway and asserts that its counts add up on every link.
-pub fn assert_counts(mut gateway: Process, sent: u64) {
+/// Asserts that no more numbers came twice than the blows allow, and none late.
+pub fn assert_few_duplicates(arrivals: &Arrivals, blows: u64) {
+    let (most, longest) = (blows * WINDOW, arrivals.longest);
+    assert!(arrivals.duplicates <= most, "{} numbers came twice, where {most} may", arrivals.duplicates);
+    assert!(longest <= WINDOW, "{longest} numbers came twice in a row, where {WINDOW} may");
+    assert_eq!(arrivals.late, [0; 0], "numbers that came behind larger ones");
+}
+
+/// What a link has counted.
+#[derive(Debug)]
+pub struct Counts {
+    pub offered: u64,
+    pub delivered: u64,
+    pub dropped: u64,
+    pub expired: u64,
+    pub dead: u64,
+    /// Counted where they are, and not from the others.
+    pub in_flight: u64,
+}
+
+impl Counts {
+    /// Those of a gateway that has stopped.
+    pub fn of(gateway: &Process, source: &str, sink: &str) -> Self {
+        let (source, sink) = (format!("source=\"{source}\""), format!("sink=\"{sink}\""));
+        let line = gateway.wait_for_line_with(&[": link ", &source, &sink]);
+        let [offered, delivered, dropped, expired, dead, in_flight] =
+            ["offered", "delivered", "dropped", "expired", "dead", "in_flight"].map(|key| number(&line, key));
+        let counts = Self { offered, delivered, dropped, expired, dead, in_flight };
+        assert_eq!(offered, delivered + dropped + expired + dead + in_flight, "{counts:?}");
+        counts
+    }
+}
+
+/// Stops the gateway and asserts that every link has counted what was sent and what arrived.
+pub fn assert_counts(mut gateway: Process, sent: u64, arrivals: &Arrivals) {
     gateway.stop();
-    for (source, sink) in [("source", "middle"), ("middle", "sink")] {
-        let line = gateway.wait_for_line_with(&[
-            "link",
-            &format!("source=\"{source}\""),
-            &format!("sink=\"{sink}\""),
-        ]);
-        let count = |key| number(&line, key);
-        let sum = ["delivered", "dropped", "expired", "dead", "waiting"].map(count).iter().sum::<u64>();
-        assert_eq!(count("offered"), sum, "{line}");
+    for (source, sink, messages) in
+        [("source", "middle", sent), ("middle", "sink", sent + arrivals.duplicates)]
+    {
+        let counts = Counts::of(&gateway, source, sink);
         assert_eq!(
-            (count("dropped"), count("expired"), count("dead"), count("waiting")),
-            (0, 0, 0, 0),
-            "{line}"
+            (counts.offered, counts.delivered),
+            (messages, messages),
+            "{source} -> {sink}: {counts:?}"
         );
-        assert!(count("delivered") >= sent, "{line}");
     }
 }

@@ -14,6 +14,7 @@ mod bad_configuration;
 mod bad_module;
 mod blocks;
 mod commands;
+mod cycles;
 mod documents;
 mod faults;
 mod first_module;

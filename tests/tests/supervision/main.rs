@@ -17,5 +17,6 @@ mod many;
 mod on_link;
 mod quarantine;
 mod recycling;
+mod refused;
 mod skew;
 mod sources;

@@ -26,14 +26,28 @@ pub(super) fn module(status: &Value, name: &str) -> Value {
 
 fn quarantined(scratch: &Scratch, host: &HostConfiguration) -> (Process, Process, Ends) {
     let host = host.start(scratch);
-    let document = around(scratch, attached(&scratch.id("middle")), Value::Null);
-    let gateway = running_gateway_with(scratch, &document, &["--admin", &scratch.id("admin")]);
+    let gateway =
+        running_gateway_with(scratch, &beside_a_neighbour(scratch), &["--admin", &scratch.id("admin")]);
     let ends = Ends::attach(scratch);
     for _ in 0..3 {
         ends.send(&[("trap", "now")], b"");
+        // From the neighbour, which has no part in it.
+        assert_eq!(ends.receive().property("trap"), Some("now"));
     }
     gateway.wait_for_line_with(&["quarantined", "module=\"middle\""]);
     (host, gateway, ends)
+}
+
+/// `source` -> `middle` -> `sink`, and beside it `source` -> `neighbour` -> `sink`, in the same host.
+fn beside_a_neighbour(scratch: &Scratch) -> Value {
+    let mut document = around(scratch, attached(&scratch.id("middle")), Value::Null);
+    let entrypoint = attached(&scratch.id("neighbour"));
+    let neighbour = json!({"name": "neighbour", "loader": {"name": "outprocess", "entrypoint": entrypoint}, "args": null});
+    document["modules"].as_array_mut().unwrap().push(neighbour);
+    let links = document["links"].as_array_mut().unwrap();
+    links.push(json!({"source": "source", "sink": "neighbour"}));
+    links.push(json!({"source": "neighbour", "sink": "sink"}));
+    document
 }
 
 fn fragile(scratch: &Scratch, most: u32) -> HostConfiguration {
@@ -46,11 +60,13 @@ fn fragile(scratch: &Scratch, most: u32) -> HostConfiguration {
 #[test]
 fn a_module_in_a_crash_loop_is_quarantined_with_its_reason_until_it_is_revived() {
     let scratch = Scratch::new();
-    let (_host, gateway, ends) = quarantined(&scratch, &fragile(&scratch, 4));
+    let (host, gateway, ends) = quarantined(&scratch, &fragile(&scratch, 4));
     let middle = module(&status(&scratch), "middle");
     assert_eq!(middle["state"], json!("quarantined"), "{middle:#}");
     assert!(middle["reason"].as_str().unwrap().contains("5 failures"), "{middle:#}");
     ends.send_numbers(1..=3);
+    // The neighbour's.
+    ends.expect_numbers(1..=3);
     let revived = command(&scratch, program("gateway"))
         .args(["revive", "middle", "--admin"])
         .arg(scratch.file("admin"))
@@ -60,6 +76,9 @@ fn a_module_in_a_crash_loop_is_quarantined_with_its_reason_until_it_is_revived()
     ends.expect_numbers(1..=3);
     until("a running module", || module(&status(&scratch), "middle")["state"] == json!("running"));
     assert_eq!(gateway.count_lines("brings it back"), 1);
+    assert_eq!(host.count_lines("created module=\"neighbour\""), 1);
+    let is_of_another_instance = |line: &str| line.contains("neighbour") && line.contains("anew");
+    assert!(!host.text().lines().any(is_of_another_instance), "the neighbour has kept its instance");
 }
 
 #[test]
@@ -67,6 +86,7 @@ fn a_quarantined_module_stops_nobody_and_is_revived_by_another_configuration() {
     let scratch = Scratch::new();
     let (host, _gateway, ends) = quarantined(&scratch, &fragile(&scratch, 4));
     ends.send_numbers(1..=3);
+    ends.expect_numbers(1..=3);
     fragile(&scratch, 1000).write(&scratch);
     host.hang_up();
     ends.expect_numbers(1..=3);

@@ -246,7 +246,7 @@ impl Ringed {
         match kind {
             LAST => self.read(record),
             PIECE if record.len() == self.piece_bytes() => {
-                self.pieces = room(self.expected(&record)?);
+                self.pieces = room(self.expected(&record));
                 self.pieces.extend_from_slice(&record);
                 Ok(Taken::Piece)
             }
@@ -254,15 +254,19 @@ impl Ringed {
         }
     }
 
-    /// The size of the whole parcel that begins so, as far as that is told: growing would copy all of it again and again.
-    /// Where it is not, it is the largest; the system gives memory only for what is used.
-    fn expected(&mut self, beginning: &Bytes) -> Result<usize, Violation> {
-        let payload =
-            beginning.get(SEQUENCE..).map_or_else(Bytes::new, |payload| beginning.slice_ref(payload));
-        let parcel = Parcel::decode(Payload::Owned(payload), &mut self.source)?;
-        let claimed = Message::claimed_size(&parcel.body).filter(|_| parcel.kind == ParcelKind::Message);
-        let before = beginning.len() - parcel.body.len();
-        Ok(claimed.map_or(SEQUENCE + PAYLOAD_MAX, |size| before + size.min(MESSAGE_MAX)))
+    /// The size of the whole parcel that begins so, if it tells: growing would copy all of it again and again. Else the
+    /// largest; the system gives memory only for what is used.
+    fn expected(&mut self, beginning: &Bytes) -> usize {
+        let payload = beginning.slice(SEQUENCE.min(beginning.len())..);
+        let claimed = match Parcel::decode(Payload::Owned(payload), &mut self.source) {
+            Ok(Parcel { kind: ParcelKind::Message, body, .. }) => {
+                let before = beginning.len() - body.len();
+                Message::claimed_size(&body).map(|size| before + size.min(MESSAGE_MAX))
+            }
+            // Whatever it is, it is found out when all of it is there.
+            _ => None,
+        };
+        claimed.unwrap_or(SEQUENCE + PAYLOAD_MAX)
     }
 
     /// One that is the next piece of the parcel in hand.
