@@ -19,7 +19,7 @@ const LARGE: usize = 1 << 20;
 const PIECE: usize = 256 << 10;
 /// Bytes that may wait. Here they are memory that nobody else counts.
 const MOST: usize = 96 << 20;
-/// Of these, what stays for a while: two of the largest messages. The rest waits only until the thread comes.
+/// Of these, what stays for a while. The rest waits only until the thread comes.
 const KEPT: usize = 64 << 20;
 /// How long it stays.
 const LINGER: Duration = Duration::from_secs(1);
