@@ -86,17 +86,13 @@ impl World {
             4 => {
                 self.pop(side, slot);
             }
-            5 => self.drain(side, slot),
+            5 | 8 => self.drain(side, slot),
             6 => self.acknowledge(side, slot, script.number()),
             7 => self.wants(side, slot, script.number()),
-            8 => self.trim(side, slot),
             9 => self.take_ready(side),
             10 => self.sleep(side),
             11 => self.open(side, script.byte()),
             12 => self.leave(side, slot),
-            13 => {
-                self.sides[0].arena.sweep();
-            }
             _ => self.scribble(script),
         }
     }
@@ -121,9 +117,10 @@ impl World {
 
     fn publish(&mut self, side: usize, slot: usize) {
         let Some(end) = &mut self.sides[side].ways[slot].end else { return };
-        let (had_records, bell) = (end.is_pending(), end.publish());
+        let bell = end.publish();
         let peer = &mut self.sides[1 - side];
         let way = &mut peer.ways[slot];
+        let had_records = !way.pushed.is_empty();
         way.published.append(&mut way.pushed);
         // It has taken all marks before it fell asleep. Who comes later, or has not read on, looks by itself.
         let is_awaited = had_records && way.end.is_some() && !way.is_reading;
@@ -172,12 +169,6 @@ impl World {
         let _ = end.want_acknowledgements();
         let wanted = end.want_room(bytes.min(1 << 20) as usize);
         let _ = self.allowed(wanted);
-    }
-
-    fn trim(&mut self, side: usize, slot: usize) {
-        let Some(end) = &mut self.sides[side].ways[slot].end else { return };
-        let trimmed = end.trim();
-        let _ = self.allowed(trimmed);
     }
 
     fn take_ready(&mut self, side: usize) {

@@ -200,28 +200,6 @@ impl Arena {
         taken.then(|| End::new(self.0.clone(), slot))
     }
 
-    /// Looks which of the slots that the gateway has left the host has left, too, and gives the memory of their rings back
-    /// to the system; how many there were. What [`Arena::allocate`] finds by itself keeps it.
-    ///
-    /// The system has it wait for a host that is just writing to the memory file by a call, which none has a reason to do:
-    /// so this is not for a thread that serves others.
-    pub fn sweep(&self) -> usize {
-        let shared = &self.0;
-        let found = shared.with_slots(|slots| match slots {
-            Slots::Gateway(slots) => slots.look(usize::MAX, |slot| shared.left(slot)),
-            Slots::Host(_) => Vec::new(),
-        });
-        let count = found.len();
-        // Nobody has them, and nobody waits here for the lock.
-        found.iter().for_each(|slot| shared.words.punch(shared.layout.rings_of(*slot)));
-        shared.with_slots(|slots| {
-            if let Slots::Gateway(slots) = slots {
-                slots.free(found);
-            }
-        });
-        count
-    }
-
     /// Takes this side's marks: calls for the number of each slot that may have something, once. How many there were. Marks
     /// of slots that nobody has are passed on as well: they are left from a life before, or the peer's invention.
     pub fn take_ready(&self, each: impl FnMut(u32)) -> usize {

@@ -88,12 +88,6 @@ impl End {
         Ok(pushed)
     }
 
-    /// Whether there are records that are pushed and not published.
-    #[must_use]
-    pub fn is_pending(&self) -> bool {
-        self.outgoing.is_pending()
-    }
-
     /// Lets the peer see what was pushed, read and acknowledged since the last time, and says whether to wake it.
     pub fn publish(&mut self) -> Bell {
         let shared = &self.arena;
@@ -246,20 +240,6 @@ impl End {
     pub fn want_acknowledgements(&mut self) -> bool {
         self.want(WANTS_ACKNOWLEDGEMENTS);
         self.their_acknowledgement() != self.acknowledged
-    }
-
-    /// Gives pages of the ring that it writes back to the system, if the ring is empty and has held more than a page.
-    /// A call of the system when there are such pages, which can wait as that of [`Arena::sweep`](crate::Arena::sweep);
-    /// nothing when there are none.
-    ///
-    /// # Errors
-    /// The peer says that it has read what it cannot have.
-    pub fn trim(&mut self) -> Result<(), Violation> {
-        let shared = &self.arena;
-        let theirs = shared.line(self.slot.number, shared.side.other());
-        let unused = self.outgoing.trim(theirs)?;
-        shared.words.punch(unused);
-        Ok(())
     }
 
     fn want(&mut self, what: u64) {

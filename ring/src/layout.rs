@@ -165,11 +165,6 @@ impl Layout {
         start..start + self.ring
     }
 
-    /// Both rings of a slot.
-    pub(crate) fn rings_of(&self, slot: u32) -> Range<usize> {
-        self.ring_of(slot, Side::Gateway).start..self.ring_of(slot, Side::Host).end
-    }
-
     /// The words at a ring's start that one that is nearly empty keeps to: a power of two.
     pub(crate) fn rest(&self) -> usize {
         PAGE.min(self.ring / 4)

@@ -3,12 +3,12 @@
 #![allow(unsafe_code, reason = "memory that the system maps is a pointer")]
 
 use std::io;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::ptr::{self, NonNull};
 use std::slice;
 
-use rustix::fs::{FallocateFlags, fallocate, fstat};
+use rustix::fs::fstat;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
 use crate::layout::WORD;
@@ -42,16 +42,6 @@ impl Mapping {
         }
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, words, file })
-    }
-
-    /// Gives the pages back that lie in these words, which are zero then.
-    pub(crate) fn punch(&self, words: Range<usize>) {
-        let (start, length) = ((words.start * WORD) as u64, (words.len() * WORD) as u64);
-        if length > 0 {
-            // Where it fails the pages stay.
-            let _ =
-                fallocate(&self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, start, length);
-        }
     }
 
     /// The bytes that the system has given to it.

@@ -1,6 +1,6 @@
 //! What stands for the memory of an arena where loom tries every order of what threads do.
 
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::sync::AtomicU64;
@@ -13,8 +13,6 @@ impl Mapping {
     pub(crate) fn new(words: usize) -> Self {
         Self(Arc::new((0..words).map(|_| AtomicU64::new(0)).collect()))
     }
-
-    pub(crate) fn punch(&self, _: Range<usize>) {}
 }
 
 impl Deref for Mapping {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::copy::Words;
-use crate::layout::{HEAD, ORIGIN, PAGE, TAIL, WORD};
+use crate::layout::{HEAD, ORIGIN, TAIL, WORD};
 use crate::sync::{AtomicU64, Ordering};
 use crate::violation::Violation;
 
@@ -37,22 +37,15 @@ pub(crate) struct Outgoing {
     origin: u64,
     /// Up to where the peer has read, as far as is known.
     head: u64,
-    /// How many words from the ring's start may have pages.
-    touched: usize,
 }
 
 impl Outgoing {
     pub(crate) fn new(ring: Range<usize>, rest: usize) -> Self {
-        Self { ring, rest, tail: 0, published: 0, origin: 0, head: 0, touched: 0 }
+        Self { ring, rest, tail: 0, published: 0, origin: 0, head: 0 }
     }
 
     pub(crate) fn longest(&self) -> usize {
         self.ring.len() * WORD / 2
-    }
-
-    /// Whether there is something that the peer cannot see.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.tail != self.published
     }
 
     /// Writes a record if there is room.
@@ -80,7 +73,6 @@ impl Outgoing {
         if at != 0 && next_stretch && self.rewind(theirs)? {
             at = 0;
         }
-        self.touched = self.touched.max((at + needed).min(self.ring.len()));
         let mut to = Words::new(&words[self.ring.clone()], at);
         // At most half of a megabyte, so this loses nothing.
         to.store(MARK << 40 | u64::from(kind) << 32 | length as u64);
@@ -132,22 +124,12 @@ impl Outgoing {
 
     /// Lets the peer see everything. Whether there was something.
     pub(crate) fn publish(&mut self, mine: &[AtomicU64]) -> bool {
-        let pending = self.is_pending();
+        let pending = self.tail != self.published;
         if pending {
             mine[ORIGIN].store(self.origin, Ordering::Relaxed);
             mine[TAIL].store(self.tail, Ordering::Release);
             self.published = self.tail;
         }
         pending
-    }
-
-    /// The words whose pages are of no use now, if there are some: the ring is empty.
-    pub(crate) fn trim(&mut self, theirs: &[AtomicU64]) -> Result<Range<usize>, Violation> {
-        let (start, touched) = (self.ring.start, self.touched);
-        if touched <= PAGE || !self.rewind(theirs)? {
-            return Ok(start..start);
-        }
-        self.touched = PAGE;
-        Ok(start + PAGE..start + touched.next_multiple_of(PAGE).min(self.ring.len()))
     }
 }

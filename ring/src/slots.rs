@@ -64,7 +64,7 @@ impl Allocator {
     }
 
     /// Those that the gateway has left and the host has left, too; so many are looked at, at most.
-    pub(crate) fn look(&mut self, most: usize, left: impl Fn(u32) -> u64) -> Vec<u32> {
+    fn look(&mut self, most: usize, left: impl Fn(u32) -> u64) -> Vec<u32> {
         let mut found = Vec::new();
         for _ in 0..most.min(self.leaving.len()) {
             let Some(number) = self.leaving.pop_front() else { break };
@@ -76,11 +76,6 @@ impl Allocator {
             }
         }
         found
-    }
-
-    /// They can be given again.
-    pub(crate) fn free(&mut self, slots: Vec<u32>) {
-        self.free.extend(slots);
     }
 }
 

@@ -35,10 +35,8 @@ fn records_go_both_ways_and_are_seen_when_they_are_published() {
     let (gateway, host) = arenas(3, SMALLEST_RING);
     let (mut down, mut up) = ends(&gateway, &host);
     assert_eq!(down.push(&[b"one", b" and ", b"a half of it"], 7), Ok(Push::Done));
-    assert!(down.is_pending());
     assert_eq!(up.pop(), Ok(None));
     let _ = down.publish();
-    assert!(!down.is_pending());
     let bytes = Bytes::from_static(b"one and a half of it");
     assert_eq!(up.pop(), Ok(Some(Record { kind: 7, bytes })));
     assert_eq!(up.pop(), Ok(None));
@@ -170,7 +168,6 @@ fn a_slot_is_given_again_when_both_have_left() {
     up.acknowledge(18);
     let _ = up.publish();
     drop(down);
-    assert_eq!(gateway.sweep(), 0);
     let (down, _up) = ends(&gateway, &host);
     assert_eq!(down.slot(), Slot { number: 1, life: 1 });
     assert!(gateway.allocate().is_none(), "the host has not left");
@@ -185,7 +182,6 @@ fn a_slot_is_given_again_when_both_have_left() {
     drop(other);
     assert!(gateway.allocate().is_none(), "the gateway has not left");
     drop(again);
-    assert_eq!(gateway.sweep(), 1);
     assert_eq!(gateway.allocate().unwrap().slot(), Slot { number: 0, life: 3 });
 }
 
@@ -197,11 +193,10 @@ fn each_side_does_what_is_its_own() {
     assert!(host.end(Slot { number: 1, life: 1 }).is_none());
     assert!(host.end(Slot { number: u32::MAX, life: 1 }).is_none());
     assert!(host.end(Slot { number: 0, life: 0 }).is_none());
-    assert_eq!(host.sweep(), 0);
 }
 
 #[test]
-fn memory_is_used_when_it_is_and_given_back() {
+fn memory_is_used_when_it_is() {
     let (gateway, host) = arenas(16_384, 256 * 1024);
     assert!(gateway.resident().unwrap() <= 2 * PAGE);
     let (mut down, mut up) = ends(&gateway, &host);
@@ -215,25 +210,11 @@ fn memory_is_used_when_it_is_and_given_back() {
         let _ = up.publish();
     }
     assert!(gateway.resident().unwrap() <= base + PAGE);
-    // A burst uses more of it, which stays until somebody trims it.
+    // A burst uses more of it, and no more than there is.
     while down.push(&[&[3; 300]], 0).unwrap() == Push::Done {}
     let _ = down.publish();
     let burst = gateway.resident().unwrap();
-    assert!(burst >= base + 256 * 1024 - PAGE);
-    down.trim().unwrap();
-    assert_eq!(gateway.resident().unwrap(), burst, "nothing is read yet");
-    while let Some(record) = up.pop().unwrap() {
-        assert_eq!(record.bytes, vec![3; 300]);
-    }
-    let _ = up.publish();
-    down.trim().unwrap();
-    assert!(gateway.resident().unwrap() <= base + 2 * PAGE);
-    assert_eq!(down.push(&[b"goes on"], 0), Ok(Push::Done));
-    let _ = down.publish();
-    assert_eq!(up.pop().unwrap().unwrap().bytes, "goes on");
-    drop((down, up));
-    assert_eq!(gateway.sweep(), 1);
-    assert!(gateway.resident().unwrap() <= base);
+    assert!(burst >= base + 256 * 1024 - PAGE && burst <= base + 256 * 1024);
 }
 
 #[test]

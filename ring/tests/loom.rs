@@ -254,7 +254,6 @@ fn a_ring_starts_anew_where_it_was_read() {
         });
         let mut sent = 0;
         for _ in 0..4 {
-            down.trim().unwrap();
             if down.push(&[&[sent + 1; 9]], sent + 1).unwrap() == Push::Done {
                 sent += 1;
                 let _ = down.publish();

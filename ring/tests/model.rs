@@ -20,7 +20,6 @@ enum Step {
     Acknowledged,
     WantRoom(usize),
     WantAcknowledgements,
-    Trim,
     TakeReady,
     FallAsleep,
     Awake,
@@ -38,7 +37,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Acknowledged),
         2 => size.prop_map(Step::WantRoom),
         1 => Just(Step::WantAcknowledgements),
-        1 => Just(Step::Trim),
         2 => Just(Step::TakeReady),
         2 => Just(Step::FallAsleep),
         1 => Just(Step::Awake),
@@ -169,7 +167,6 @@ impl World {
                 me.wants_acknowledgements = true;
                 assert_eq!(end.want_acknowledgements(), me.acknowledged != peer.settled_shown);
             }
-            Step::Trim => end.trim().unwrap(),
             Step::TakeReady => {
                 let mut slots = Vec::new();
                 arena.take_ready(|slot| slots.push(slot));
