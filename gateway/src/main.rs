@@ -45,7 +45,7 @@ struct Cli {
     /// The gateway's configuration, as JSON
     #[arg(value_name = "CONFIG.json", required = true)]
     config: Option<PathBuf>,
-    /// Serve administration on this Unix socket, which is made, in a directory that only its owner can write
+    /// Serve administration on this Unix socket, which is made, in a directory where others cannot replace it
     #[arg(long, value_name = "SOCKET")]
     admin: Option<PathBuf>,
     /// Take unknown keys in the configuration as warnings, not errors

@@ -31,7 +31,7 @@ Examples:
   wasm-host compile annotate.wasm -W fuel=1000000 -o /usr/lib/modules/annotate.cwasm
   wasm-host --control /tmp/annotate.control --precompiled /usr/lib/modules annotate.wasm
 
-The code is for this version of wasm-host, this kind of processor, and for modules with or without the limit fuel,
+The code is for the Wasmtime of this wasm-host, this kind of processor, and for modules with or without the limit fuel,
 as given here. It is native code: a host takes it only from a folder that it cannot write itself, beside the module and
 never in its place.
 
