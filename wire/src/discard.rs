@@ -6,7 +6,7 @@
 //! twice: to whoever fills new memory, it comes page by page, and that takes longer than the filling.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,16 @@ impl Waiting {
     fn lock(&self) -> MutexGuard<'_, Memory> {
         // A panic while the lock is held cannot leave it half-changed.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless somebody else has the lock: it may be the thread that lets everybody go first, and who has others to
+    /// serve would wait until it has had a turn.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Memory>> {
+        match self.memory.try_lock() {
+            Ok(memory) => Some(memory),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 
@@ -98,8 +108,9 @@ pub fn discard(bytes: Bytes) {
     let block = Vec::from(bytes);
     static STARTED: OnceLock<bool> = OnceLock::new();
     if *STARTED.get_or_init(|| thread::Builder::new().name("discard".into()).spawn(run).is_ok()) {
-        let mut memory = WAITING.lock();
-        if memory.bytes + block.capacity() <= MOST {
+        if let Some(mut memory) = WAITING.try_lock()
+            && memory.bytes + block.capacity() <= MOST
+        {
             memory.put(block);
             // Otherwise it looks by itself, and nobody pays for its waking.
             if std::mem::take(&mut memory.sleeps) || memory.is_too_much() {
@@ -111,7 +122,8 @@ pub fn discard(bytes: Bytes) {
 
 /// Room for so many bytes of a message, and for a quarter more at most.
 pub(crate) fn room(bytes: usize) -> Vec<u8> {
-    let block = if bytes < LARGE { None } else { WAITING.lock().take(bytes) };
+    let is_large = bytes >= LARGE;
+    let block = is_large.then(|| WAITING.try_lock()?.take(bytes)).flatten();
     block.unwrap_or_else(|| Vec::with_capacity(bytes))
 }
 
@@ -206,6 +218,17 @@ mod tests {
             (Some(Duration::ZERO), KEPT - LARGE)
         );
         assert_eq!((memory.bytes, memory.next_old()), (0, None));
+    }
+
+    #[test]
+    fn nobody_waits_for_who_has_the_lock() {
+        let memory = WAITING.lock();
+        let other = thread::spawn(|| {
+            discard(vec![1; LARGE].into());
+            room(LARGE).capacity()
+        });
+        assert!(other.join().unwrap() >= LARGE);
+        drop(memory);
     }
 
     #[test]

@@ -3,108 +3,16 @@
 mod support;
 
 use std::future::poll_fn;
-use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg};
+use rustix::net::RecvFlags;
 use sandgate_ring::{Arena, Push};
 use sandgate_wire::link::frame::Slot;
 use sandgate_wire::link::{Arrival, Features, Frame, Lane, LinkError, Side, Signal, Violation, Window};
-use support::link::{
-    End, Ends, GATEWAY, HOST, RawEnd, WINDOW, is_connected, is_disconnected, next_parcel, parcel, send_with,
-};
+use support::link::{End, Ends, GATEWAY, HOST, RawEnd, WINDOW, next_parcel, parcel, send_with};
+use support::rings::{EPOCH, HostileHost, MODULE, encoded, end, receive_with};
 use support::within;
-use tokio::io::Interest;
-use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-
-const MODULE: u32 = 3;
-const EPOCH: u32 = 2;
-
-fn end(side: Side) -> End {
-    End::with(side, Features::OURS.and(Features::RINGS))
-}
-
-/// The gateway's first frame, with what comes beside it.
-async fn receive_with(stream: &UnixStream) -> (Frame, Vec<OwnedFd>) {
-    let mut bytes = [0; 24];
-    let receiving = stream.async_io(Interest::READABLE, || {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let slices = &mut [IoSliceMut::new(&mut bytes)];
-        let received = recvmsg(stream, slices, &mut control, RecvFlags::CMSG_CLOEXEC)?;
-        assert_eq!(received.bytes, 24);
-        let rights = control.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
-            _ => None,
-        });
-        Ok(rights.flatten().collect())
-    });
-    let descriptors = within("the first frame", receiving).await.unwrap();
-    (Frame::parse(&bytes).unwrap().unwrap().0, descriptors)
-}
-
-/// A gateway that carries a lane, and a host that has its rings.
-struct HostileHost {
-    peer: RawEnd,
-    gateway: End,
-    lane: Lane,
-    carried: JoinHandle<LinkError>,
-    rings: sandgate_ring::End,
-    arena: Arena,
-    bell: OwnedFd,
-}
-
-impl HostileHost {
-    async fn connect() -> Self {
-        let gateway = end(Side::Gateway);
-        let lane = Lane::new(MODULE, EPOCH, WINDOW);
-        gateway.lanes.add(&lane);
-        let (mut peer, stream) = RawEnd::pair();
-        let carried = gateway.carry(stream, HOST);
-        let (frame, descriptors) = receive_with(&peer.stream).await;
-        assert_eq!(frame, Frame::Rings { used: true });
-        let [memory, bell] = <[OwnedFd; 2]>::try_from(descriptors).unwrap();
-        let arena = Arena::open(memory).unwrap();
-        peer.send(Frame::Rings { used: true }).await;
-        let Frame::Slot { module: MODULE, epoch: EPOCH, slot } = peer.recv().await else { panic!("a Slot") };
-        let rings = arena.end(sandgate_ring::Slot { number: slot.number, life: slot.life }).unwrap();
-        assert!(arena.end(sandgate_ring::Slot { number: slot.number, life: slot.life }).is_none());
-        peer.open(WINDOW).await;
-        is_connected(&lane).await;
-        Self { peer, gateway, lane, carried, rings, arena, bell }
-    }
-
-    fn push(&mut self, record: &[u8], kind: u8) {
-        assert_eq!(self.rings.push(&[record], kind).unwrap(), Push::Done);
-        let _ = self.rings.publish();
-    }
-
-    /// The gateway ends the connection for this, and the lane is none the worse for it.
-    async fn ends_for(self, expected: fn(&Violation) -> bool) {
-        let (gateway, lane) = self.broken_by(expected).await;
-        let ends = Ends { gateway, host: end(Side::Host) };
-        let far = Lane::new(MODULE, EPOCH, WINDOW);
-        ends.host.lanes.add(&far);
-        let _connected = ends.connect().await;
-        is_connected(&lane).await;
-        lane.try_send(parcel(7, 8)).unwrap();
-        while next_parcel(&far).await.1 != 7 {}
-    }
-
-    async fn broken_by(mut self, expected: fn(&Violation) -> bool) -> (End, Lane) {
-        // It may sleep; who breaks the rules of the rings may also ring.
-        let _ = rustix::net::send(&self.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-        match within("the end", self.carried).await.unwrap() {
-            LinkError::Violation(violation) => assert!(expected(&violation), "{violation}"),
-            other => panic!("{other}"),
-        }
-        assert!(!self.peer.expect_bye().await.is_empty());
-        is_disconnected(&self.lane).await;
-        (self.gateway, self.lane)
-    }
-}
 
 #[tokio::test]
 async fn a_record_that_is_no_parcel_ends_the_connection() {
@@ -149,7 +57,7 @@ async fn a_parcel_is_no_longer_in_pieces_than_whole() {
     while !host.carried.is_finished() {
         if host.rings.push(&[&piece], 2).unwrap() == Push::Done {
             let _ = host.rings.publish();
-            let _ = rustix::net::send(&host.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+            host.ring();
         }
         tokio::task::yield_now().await;
     }
@@ -169,7 +77,7 @@ async fn the_size_that_a_message_claims_is_a_hint_and_no_more() {
         let (pieces, last) = record.split_at(record.len() / (16 << 10) * (16 << 10));
         pieces.chunks(16 << 10).for_each(|piece| host.push(piece, 2));
         host.push(last, 1);
-        let _ = rustix::net::send(&host.bell, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        host.ring();
         let arrival = within("the parcel", host.lane.recv()).await.unwrap();
         let Arrival::Parcel { parcel, .. } = arrival else { panic!("{arrival:?}") };
         assert_eq!(parcel.body, record[body..]);
@@ -194,13 +102,6 @@ async fn a_parcel_that_comes_again_and_again_ends_the_connection() {
         host.push(&record, 1);
     }
     host.broken_by(|violation| matches!(violation, Violation::Window(1))).await;
-}
-
-/// A record with a parcel of this number, whose body has this length.
-fn encoded(sequence: u64, length: usize) -> Vec<u8> {
-    let frame = Frame::Parcel { module: MODULE, epoch: EPOCH, sequence, parcel: parcel(sequence, length) };
-    let bytes = frame.encode().unwrap();
-    [&sequence.to_be_bytes(), &bytes[24..]].concat()
 }
 
 /// It waits for room, and for nothing else: whoever makes some on leaving has to say so.

@@ -1,5 +1,6 @@
 //! The host link's way through a proxy, with a host that the test plays over a socket pair.
 
+mod last_words;
 mod reconnect;
 mod skew;
 

@@ -147,10 +147,16 @@ impl Inbound<'_> {
         let (mut bursts, mut quantum) = (Bursts::default(), Quantum::new());
         let next = || {
             poll_fn(|context| match self.lane.poll_recv(context) {
-                Poll::Pending if self.last.load(Ordering::Relaxed) => Poll::Ready(Err(Closed)),
                 Poll::Pending => {
+                    let is_last = self.last.load(Ordering::Relaxed);
+                    if is_last && !self.lane.has_more() {
+                        return Poll::Ready(Err(Closed));
+                    }
                     // It may have been a piece of a large message, with more to come at once.
                     give_way();
+                    if is_last {
+                        context.waker().wake_by_ref();
+                    }
                     Poll::Pending
                 }
                 arrival => arrival,

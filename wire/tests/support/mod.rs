@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test binary uses some of it")]
 
 pub mod link;
+pub mod rings;
 
 use std::future::Future;
 use std::io::{self, Read, Write};

@@ -5,14 +5,17 @@ use std::task::Waker;
 
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use super::ringed::{Ringed, Taken};
+use super::ringed::{Ringed, Taken, Written};
 use super::{Lane, State, wake};
 use crate::link::lanes::Connection;
-use crate::link::rings::Rings;
+use crate::link::rings::{RING_BYTES, Rings};
 use crate::link::{Side, Violation};
 
 /// Records that are taken from a ring at a time, for a consumer that waits for one.
 const BATCH: usize = 16;
+
+/// Bytes that are taken from a ring at a time where nobody waits: a peer that writes on would have that go on, too.
+const TURN: usize = 64 << 10;
 
 /// What is to be done when no lock is held.
 #[must_use]
@@ -20,6 +23,8 @@ const BATCH: usize = 16;
 pub(super) struct After {
     /// Whose other end sleeps.
     rings: Option<Arc<Rings>>,
+    /// Who is to look at this slot once more.
+    again: Option<(Arc<Rings>, u32)>,
     producer: Option<Waker>,
     consumer: Option<Waker>,
     /// Everything that was held back is in the rings now.
@@ -30,8 +35,9 @@ pub(super) struct After {
 
 impl After {
     pub(super) fn run(self) {
-        let Self { rings, producer, consumer, all_sent, broken } = self;
+        let Self { rings, again, producer, consumer, all_sent, broken } = self;
         rings.iter().for_each(|rings| rings.ring());
+        again.iter().for_each(|(rings, slot)| rings.look_again(*slot));
         wake(producer);
         wake(consumer);
         all_sent.iter().for_each(Connection::wake_writer);
@@ -42,7 +48,7 @@ impl After {
 }
 
 impl Lane {
-    /// There is something in the lane's rings: a record, an acknowledgement, or room.
+    /// There is something in the lane's rings: a record, an acknowledgement, or room. Or there may be, and nobody else looks.
     pub(in crate::link) fn on_ready(&self) {
         let mut state = self.lock();
         let after = state.on_ready();
@@ -68,7 +74,7 @@ impl State {
             }
             // If nobody waits, whoever takes arrivals may be waiting for room that comes with what is settled.
             Some((Side::Gateway, Ok(_))) => match self.consumer.take() {
-                None => self.take_in(usize::MAX),
+                None => self.take_in(usize::MAX, TURN),
                 waiting => consumer = waiting,
             },
         }
@@ -80,24 +86,28 @@ impl State {
     /// Takes in some of what there is, if nothing waits for the consumer yet.
     pub(super) fn take_some_in(&mut self) {
         if self.ring.is_some() && self.incoming.is_empty() {
-            self.take_in(BATCH);
+            self.take_in(BATCH, usize::MAX);
             self.ask_for_room();
         }
     }
 
-    /// Takes in what there is, up to so many parcels and settlings, and up to a piece of one: a large parcel would keep
-    /// everybody waiting whom this thread serves. An honest peer sends no more than the window.
-    fn take_in(&mut self, most: usize) {
+    /// Takes in what there is, up to so many parcels and settlings, about so many bytes, and a piece of a parcel: more would
+    /// keep everybody waiting whom this thread serves.
+    fn take_in(&mut self, most: usize, bytes: usize) {
+        let mut left = bytes;
         for _ in 0..most {
             let Some(ring) = &mut self.ring else { return };
-            match ring.take(self.outgoing.written()) {
-                Ok(Some(Taken::Piece)) => {
-                    self.is_amid_pieces = true;
-                    return;
-                }
-                Ok(Some(taken)) => self.note(taken),
+            let taken = match ring.take(self.outgoing.written()) {
+                Ok(Some(taken)) => taken,
                 Ok(None) => return,
                 Err(violation) => return self.break_off(violation),
+            };
+            left = left.saturating_sub(taken.bytes());
+            let is_piece = matches!(taken, Taken::Piece(_));
+            self.note(taken);
+            if is_piece || left == 0 {
+                self.stopped_short = true;
+                return;
             }
         }
     }
@@ -116,7 +126,7 @@ impl State {
 
     fn note(&mut self, taken: Taken) {
         let noted = match taken {
-            Taken::Piece => Ok(()),
+            Taken::Piece(_) => Ok(()),
             Taken::Parcel { sequence, size, parcel } => match self.incoming.arrive(sequence, size, parcel) {
                 Ok(false) => self.note_duplicate(sequence),
                 arrived => arrived.map(drop),
@@ -146,7 +156,7 @@ impl State {
         self.note_settled();
         // At a gateway what is settled comes behind arrivals, and who takes these may be waiting for something else.
         if self.consumer.is_none() {
-            self.take_in(usize::MAX);
+            self.take_in(usize::MAX, TURN);
         }
     }
 
@@ -168,8 +178,9 @@ impl State {
         let Some(ring) = &mut self.ring else { return };
         let was_held_back = self.held_back;
         match send(ring, &mut self.outgoing, &mut self.incoming) {
-            Ok(()) if ring.await_settled(self.outgoing.written()) => self.take_in(usize::MAX),
-            Ok(()) => {}
+            Ok(true) => self.writes_on = true,
+            Ok(false) if ring.await_settled(self.outgoing.written()) => self.take_in(usize::MAX, TURN),
+            Ok(false) => {}
             Err(violation) => self.break_off(violation),
         }
         self.held_back = self.outgoing.has_next();
@@ -180,13 +191,16 @@ impl State {
     pub(super) fn leave_rings(&mut self) {
         // Out of the way first: what is settled there makes room, and nobody sees any more what would be sent into it.
         let Some(mut ring) = self.ring.take() else { return };
-        let mut left = 2 * u64::from(self.incoming.most()) + 2;
-        while left > 0
+        // A peer may write on for as long as this reads. What an honest one has written, a ring holds.
+        let (mut records, mut bytes) = (2 * u64::from(self.incoming.most()) + 2, RING_BYTES as usize);
+        while records > 0
+            && bytes > 0
             && let Ok(Some(taken)) = ring.take(self.outgoing.written())
             && self.broken.is_none()
         {
-            // Of pieces no parcel has more than fit into it.
-            left -= u64::from(!matches!(taken, Taken::Piece));
+            // Of pieces there are no more than bytes.
+            records -= u64::from(!matches!(taken, Taken::Piece(_)));
+            bytes = bytes.saturating_sub(taken.bytes());
             self.note(taken);
         }
     }
@@ -198,36 +212,48 @@ impl State {
 
     /// The same, for who waits for room and sees by itself whether there is some: it would wake itself for ever.
     pub(super) fn after_for_the_producer(&mut self) -> After {
-        After { producer: None, ..self.after() }
+        self.producer = None;
+        self.after()
     }
 
-    /// A piece of a parcel was taken in and the rest was not looked for: who waits does that, once everybody else has had
-    /// a turn. Nobody is told that it is there.
+    /// Taking in has stopped before everything was looked for: who waits goes on with it, or who looks after the rings,
+    /// once everybody else has had a turn. Nobody is told that there is more.
     pub(super) fn goes_on(&mut self) -> bool {
-        std::mem::take(&mut self.is_amid_pieces)
+        std::mem::take(&mut self.stopped_short)
     }
 
     /// What is to be done once the lock is not held any more.
     pub(super) fn after(&mut self) -> After {
+        let goes_on = self.goes_on();
+        let producer = if goes_on { self.producer.take() } else { self.producer_to_wake() };
+        let consumer = if goes_on || !self.incoming.is_empty() { self.consumer.take() } else { None };
+        let nobody_goes_on = goes_on && producer.is_none() && consumer.is_none();
+        let again = std::mem::take(&mut self.writes_on) || nobody_goes_on;
         After {
             rings: self.ring.as_mut().and_then(Ringed::take_due),
-            producer: if self.goes_on() { self.producer.take() } else { self.producer_to_wake() },
-            consumer: if self.incoming.is_empty() { None } else { self.consumer.take() },
+            again: self.ring.as_ref().filter(|_| again).map(Ringed::place),
+            producer,
+            consumer,
             all_sent: std::mem::take(&mut self.all_sent).then(|| self.connection.clone()).flatten(),
             broken: self.broken.take(),
         }
     }
 }
 
-fn send(ring: &mut Ringed, outgoing: &mut Outgoing, incoming: &mut Incoming) -> Result<(), Violation> {
-    let mut wrote = false;
+/// Whether there is more to be written, and room for it.
+fn send(ring: &mut Ringed, outgoing: &mut Outgoing, incoming: &mut Incoming) -> Result<bool, Violation> {
+    let (mut wrote, mut goes_on) = (false, false);
     ring.begin_turn();
     while let Some((sequence, parcel)) = outgoing.peek() {
         wrote = true;
-        if !ring.write(sequence, parcel)? {
-            break;
+        match ring.write(sequence, parcel)? {
+            Written::All => outgoing.advance(),
+            Written::Turn => {
+                goes_on = true;
+                break;
+            }
+            Written::AllThatFits => break,
         }
-        outgoing.advance();
     }
     if wrote {
         ring.publish();
@@ -235,5 +261,5 @@ fn send(ring: &mut Ringed, outgoing: &mut Outgoing, incoming: &mut Incoming) -> 
     if let Some(sequence) = incoming.take_due(ring.side().vouched_for(outgoing.written())) {
         ring.acknowledge(sequence);
     }
-    Ok(())
+    Ok(goes_on)
 }

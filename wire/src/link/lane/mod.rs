@@ -60,8 +60,10 @@ struct State {
     /// Something waits for room in the rings; and does not any more, which the connection is not told yet.
     held_back: bool,
     all_sent: bool,
-    /// A piece of a parcel has come out of the rings, and the rest is not looked for yet.
-    is_amid_pieces: bool,
+    /// Something has come out of the rings, and more is not looked for yet.
+    stopped_short: bool,
+    /// There is room in the rings for more of what is to be sent, and it is others' turn.
+    writes_on: bool,
     /// What the peer has done that no honest peer does, until the connection is told.
     broken: Option<(Connection, Violation)>,
     /// The connection's writer knows that there is something to send.
@@ -167,7 +169,8 @@ impl Lane {
             ring: None,
             held_back: false,
             all_sent: false,
-            is_amid_pieces: false,
+            stopped_short: false,
+            writes_on: false,
             broken: None,
             announced: false,
             closed: false,
@@ -236,14 +239,16 @@ impl Lane {
         if state.outgoing.is_full() {
             state.look_for_room();
         }
-        let (full, goes_on) = (state.outgoing.is_full(), state.goes_on());
+        let full = state.outgoing.is_full();
+        // Otherwise it is for others.
+        let goes_on = full && state.goes_on();
         let after = state.after_for_the_producer();
         if full {
             remember(&mut state.producer, context);
         }
         drop(state);
         after.run();
-        if full && goes_on {
+        if goes_on {
             context.waker().wake_by_ref();
         }
         if full { Poll::Pending } else { Poll::Ready(Ok(())) }
@@ -277,7 +282,8 @@ impl Lane {
             if state.outgoing.kept() > 0 {
                 state.look_for_room();
             }
-            let (settled, goes_on) = (state.outgoing.kept() == 0, state.goes_on());
+            let settled = state.outgoing.kept() == 0;
+            let goes_on = !settled && state.goes_on();
             let after = state.after_for_the_producer();
             if !settled {
                 // Woken when half of the window is free, so once more at the latest when all of it is.
@@ -285,7 +291,7 @@ impl Lane {
             }
             drop(state);
             after.run();
-            if !settled && goes_on {
+            if goes_on {
                 context.waker().wake_by_ref();
             }
             if settled { Poll::Ready(Ok(())) } else { Poll::Pending }
@@ -335,6 +341,15 @@ impl Lane {
             context.waker().wake_by_ref();
         }
         arrival
+    }
+
+    /// Whether something has come that is no arrival yet: the beginning of a large parcel, or what lies behind it. Who
+    /// takes arrivals may have to come back for it.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        let mut state = self.lock();
+        // What is wrong with it is found out by who takes it.
+        state.ring.as_mut().is_some_and(|ring| ring.has_more().unwrap_or(true))
     }
 
     /// Waits for the next arrival.

@@ -70,8 +70,28 @@ pub(super) enum Taken {
     },
     /// The peer has settled everything up to this.
     Settled(u64),
-    /// A piece of a parcel, of which there is more to come.
-    Piece,
+    /// So many bytes of a parcel, of which there is more to come.
+    Piece(usize),
+}
+
+/// What became of a parcel.
+pub(super) enum Written {
+    All,
+    /// There is no room for the rest. The lane is told when there is.
+    AllThatFits,
+    /// There is room, and it is others' turn. The lane is not told of it.
+    Turn,
+}
+
+impl Taken {
+    /// The bytes that were copied.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Parcel { size, .. } => *size as usize,
+            Self::Settled(_) => 0,
+            Self::Piece(bytes) => *bytes,
+        }
+    }
 }
 
 impl Ringed {
@@ -103,10 +123,10 @@ impl Ringed {
         self.turn = 0;
     }
 
-    /// Writes a parcel, or as much of it as there is room for; once more with the same, it goes on. Says whether all
-    /// of it is written; if not, the lane is told when there is room. Of a large one a turn's worth is written, also if the
-    /// peer makes room meanwhile: whoever writes keeps others waiting for this lane, and for what its thread does else.
-    pub(super) fn write(&mut self, sequence: u64, parcel: &Parcel) -> Result<bool, Violation> {
+    /// Writes a parcel, or as much of it as there is room for; once more with the same, it goes on. Of a large one a turn's
+    /// worth is written, also if the peer makes room meanwhile: whoever writes keeps others waiting for this lane, and for
+    /// what its thread does else.
+    pub(super) fn write(&mut self, sequence: u64, parcel: &Parcel) -> Result<Written, Violation> {
         self.head.clear();
         self.head.put_u64(sequence);
         parcel.encode_head(&mut self.head);
@@ -115,7 +135,11 @@ impl Ringed {
             if self.turn >= TURN {
                 self.publish();
                 if self.end.want_reading()? {
-                    return Ok(false);
+                    return Ok(Written::AllThatFits);
+                }
+                // A peer can say so all the time.
+                if self.side == Side::Gateway {
+                    return Ok(Written::Turn);
                 }
             }
             let left = size - self.written;
@@ -126,7 +150,7 @@ impl Ringed {
             match self.end.push(&[head, body], kind)? {
                 Push::Done if kind == LAST => {
                     self.written = 0;
-                    return Ok(true);
+                    return Ok(Written::All);
                 }
                 Push::Done => {
                     self.written += length;
@@ -135,7 +159,7 @@ impl Ringed {
                 Push::Full | Push::TooLong => {
                     self.publish();
                     if !self.end.want_room(length)? {
-                        return Ok(false);
+                        return Ok(Written::AllThatFits);
                     }
                 }
             }
@@ -195,7 +219,7 @@ impl Ringed {
                 self.end.pop_into(&mut self.piece)?.map(|kind| self.go_on(kind))
             };
             if let Some(taken) = taken.transpose()? {
-                if matches!(taken, Taken::Piece) {
+                if matches!(taken, Taken::Piece(_)) {
                     // The peer writes on while others have their turn here.
                     self.publish();
                 }
@@ -236,6 +260,11 @@ impl Ringed {
         Ok(self.end.load()?)
     }
 
+    /// Which rings they are, and which slot.
+    pub(super) fn place(&self) -> (Arc<Rings>, u32) {
+        (self.rings.clone(), self.end.slot().number)
+    }
+
     /// Whoever is to be woken once no lock is held.
     pub(super) fn take_due(&mut self) -> Option<Arc<Rings>> {
         std::mem::take(&mut self.due).then(|| self.rings.clone())
@@ -248,7 +277,7 @@ impl Ringed {
             PIECE if record.len() == self.piece_bytes() => {
                 self.pieces = room(self.expected(&record));
                 self.pieces.extend_from_slice(&record);
-                Ok(Taken::Piece)
+                Ok(Taken::Piece(record.len()))
             }
             other => Err(Violation::OutOfPlace(other)),
         }
@@ -282,7 +311,7 @@ impl Ringed {
         }
         self.pieces.extend_from_slice(&self.piece);
         if kind == PIECE {
-            return Ok(Taken::Piece);
+            return Ok(Taken::Piece(self.piece.len()));
         }
         self.piece = Vec::new();
         let mut whole = std::mem::take(&mut self.pieces);

@@ -10,10 +10,11 @@ mod serving;
 mod spin;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sandgate_ring::{Arena, End};
+use tokio::sync::Notify;
 
 use super::Lane;
 use super::frame::Slot;
@@ -37,11 +38,15 @@ pub(super) struct Rings {
     /// Who is told when there is something at a slot. This lock may be taken while a lane's is held, never the other way
     /// round.
     lanes: Mutex<HashMap<u32, Lane>>,
+    /// Slots of which the peer tells nothing more, and that are to be looked at all the same.
+    again: Mutex<BTreeSet<u32>>,
+    /// There are some now.
+    has_again: Notify,
 }
 
 impl Rings {
     fn new(arena: Arena, bell: Bell) -> Self {
-        Self { arena, bell, lanes: Mutex::default() }
+        Self { arena, bell, lanes: Mutex::default(), again: Mutex::default(), has_again: Notify::new() }
     }
 
     fn lanes(&self) -> MutexGuard<'_, HashMap<u32, Lane>> {
@@ -78,15 +83,31 @@ impl Rings {
         self.bell.ring();
     }
 
+    fn again(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        // As above.
+        self.again.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// At a gateway: the lane of this slot has something to do, and others have their turn before.
+    pub(super) fn look_again(&self, slot: u32) {
+        self.again().insert(slot);
+        self.has_again.notify_one();
+    }
+
     /// Tells the lanes at whose slots there is something. Says whether there was anything.
     pub(super) fn look(&self) -> bool {
-        let found = self.arena.take_ready(|slot| {
-            let lane = self.lanes().get(&slot).cloned();
-            // A peer may say what it likes of others.
-            if let Some(lane) = lane {
-                lane.on_ready();
-            }
-        });
-        found > 0
+        let again = std::mem::take(&mut *self.again());
+        let once_more = again.len();
+        again.into_iter().for_each(|slot| self.tell(slot));
+        let found = self.arena.take_ready(|slot| self.tell(slot));
+        once_more + found > 0
+    }
+
+    fn tell(&self, slot: u32) {
+        let lane = self.lanes().get(&slot).cloned();
+        // A peer may say what it likes of others.
+        if let Some(lane) = lane {
+            lane.on_ready();
+        }
     }
 }

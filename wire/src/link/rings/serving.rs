@@ -40,7 +40,7 @@ impl Drop for Serving {
     }
 }
 
-/// Looks, sleeps while there is nothing, and is woken by the peer.
+/// Looks, sleeps while there is nothing, and is woken by the peer, or by who has left something to be looked at.
 async fn serve(rings: Arc<Rings>, mut heard: Receiver) {
     let mut spin = Spin::new();
     loop {
@@ -52,9 +52,13 @@ async fn serve(rings: Arc<Rings>, mut heard: Receiver) {
             std::thread::yield_now();
             yield_now().await;
         } else if rings.arena.fall_asleep() {
-            if !matches!(heard.read(&mut [0; 64]).await, Ok(1..)) {
-                // The peer has gone: the link says so too.
-                return;
+            let mut bytes = [0; 64];
+            tokio::select! {
+                read = heard.read(&mut bytes) => if !matches!(read, Ok(1..)) {
+                    // The peer has gone: the link says so too.
+                    return;
+                },
+                () = rings.has_again.notified() => {}
             }
             rings.arena.awake();
             spin.woken();
