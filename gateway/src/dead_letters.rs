@@ -2,16 +2,17 @@
 
 mod file;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use sandgate_wire::{EncodeError, Message};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use crate::broker::{Broker, Delivery};
-use file::{Letter, LetterFile};
+use file::{Letter, LetterFile, LetterTally};
 
 pub use file::LetterCounts;
 
@@ -23,6 +24,8 @@ const VERDICT_MAX: usize = 64 << 10;
 #[derive(Clone)]
 pub struct DeadLetters {
     broker: Broker,
+    path: Arc<Path>,
+    tally: Arc<LetterTally>,
     file: Arc<Mutex<LetterFile>>,
 }
 
@@ -33,17 +36,21 @@ impl DeadLetters {
     /// Dead letters of a broker's links. The file is made when the first one comes to it.
     #[must_use]
     pub fn new(broker: Broker, file: PathBuf) -> Self {
-        Self { broker, file: Arc::new(Mutex::new(LetterFile::new(file))) }
+        let (path, tally) = (Arc::from(&*file), Arc::default());
+        let file = LetterFile::new(file, Arc::clone(&tally));
+        Self { broker, path, tally, file: Arc::new(Mutex::new(file)) }
     }
 
     /// Keeps a message that is given up, with the verdict on it (a JSON document; anything else is kept as
-    /// text) and a reason in a few words, and settles it as dead.
+    /// text, and where it is none with marks in the places of what is not) and a reason in a few words, and settles it as dead.
     ///
     /// It waits for the file at most, never for a module. It goes on to its end when the future is dropped.
-    pub async fn bury(&self, delivery: Delivery, verdict: &str, reason: &str) {
-        let (graves, verdict, reason) = (self.clone(), verdict.to_owned(), reason.to_owned());
+    pub async fn bury(&self, delivery: Delivery, verdict: Bytes, reason: &str) {
+        let (graves, reason) = (self.clone(), reason.to_owned());
         // Files block, and a large message takes its time to be encoded.
-        let work = spawn_blocking(move || graves.bury_here(delivery, &verdict, &reason));
+        let work = spawn_blocking(move || {
+            graves.bury_here(delivery, &String::from_utf8_lossy(&verdict), &reason);
+        });
         if let Err(error) = work.await {
             error!(%error, "a dead letter is lost");
         }
@@ -52,20 +59,20 @@ impl DeadLetters {
     /// What became of the letters that came to the file.
     #[must_use]
     pub fn counts(&self) -> LetterCounts {
-        self.file().counts()
+        self.tally.counts()
     }
 
     /// The same for somebody who asks, and which file it is.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let file = self.file();
-        let LetterCounts { written, lost, thrown_away } = file.counts();
-        let path = file.path().display().to_string();
+        let LetterCounts { written, lost, thrown_away } = self.counts();
+        let path = self.path.display().to_string();
         json!({ "file": path, "written": written, "lost": lost, "thrown.away": thrown_away })
     }
 
+    /// It is held while the disk is waited for.
     fn file(&self) -> MutexGuard<'_, LetterFile> {
-        // A panic cannot leave the counters half-changed.
+        // A panic leaves a file to which letters can be appended.
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use clap::{ArgAction, Parser, Subcommand};
 use sandgate_gateway::config::Config;
 use sandgate_gateway::{admin, gateway, runtime};
+use sandgate_logging::Log;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
@@ -121,7 +122,7 @@ fn ask(question: &Question) -> Result<ExitCode> {
 }
 
 fn start(file: &Path, cli: &Cli) -> Result<ExitCode> {
-    start_log(cli.verbose);
+    let _log = start_log(cli.verbose).context("there is no thread for the log")?;
     let config = match Config::load(file, cli.v1_lenient) {
         Ok(config) => config,
         Err(error) => {
@@ -135,11 +136,10 @@ fn start(file: &Path, cli: &Cli) -> Result<ExitCode> {
     run(config, cli.admin.as_deref())
 }
 
-fn start_log(verbose: u8) {
+fn start_log(verbose: u8) -> io::Result<Log> {
     let level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
+    sandgate_logging::to_stderr(filter)
 }
 
 fn run(config: Config, admin: Option<&Path>) -> Result<ExitCode> {

@@ -7,10 +7,11 @@ mod born;
 mod cli;
 mod commands;
 
-use std::io::IsTerminal;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sandgate_logging::Log;
 use tracing_subscriber::EnvFilter;
 
 use cli::{Arguments, Command};
@@ -25,7 +26,13 @@ fn main() -> ExitCode {
         let _ = error.print();
         std::process::exit(status.into());
     });
-    log_to_stderr(arguments.log_levels());
+    let log = match log_to_stderr(arguments.log_levels()) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("wasm-host: there is no thread for the log: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let result = match arguments.command {
         Some(Command::New(arguments)) => commands::new::run(&arguments),
         Some(Command::Run(arguments)) => commands::run::run(&arguments),
@@ -42,17 +49,18 @@ fn main() -> ExitCode {
         Some(Command::TimeInstances(arguments)) => commands::time_instances::run(&arguments),
         None => commands::serve::run(&arguments.serve),
     };
+    // What is said last stands last.
+    drop(log);
     result.unwrap_or_else(|(status, error)| {
         eprintln!("wasm-host: {error:#}");
         ExitCode::from(status)
     })
 }
 
-fn log_to_stderr((level, of_modules): (&str, &str)) {
+fn log_to_stderr((level, of_modules): (&str, &str)) -> io::Result<Log> {
     let own = ["sandgate_attach", "sandgate_host", "sandgate_wire", "wasm_host"];
     let own = own.map(|name| format!("{name}={level}")).join(",");
     let own = format!("warn,{own},module={of_modules}");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(own));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    sandgate_logging::to_stderr(filter)
 }

@@ -51,27 +51,41 @@ pub(crate) struct Restarts {
     policy: RestartPolicy,
     /// The failures within the window, oldest first; one more than the policy's number at most.
     failures: VecDeque<Instant>,
+    /// The newest, and the newest set-back.
+    last: Option<Instant>,
     delays: Option<ExponentialBackoff>,
 }
 
 impl Restarts {
     pub(crate) fn new(policy: RestartPolicy) -> Self {
-        Self { policy, failures: VecDeque::new(), delays: None }
+        Self { policy, failures: VecDeque::new(), last: None, delays: None }
     }
 
     /// Counts a failure and decides.
     pub(crate) fn failed(&mut self, now: Instant) -> Decision {
-        let RestartPolicy { max, window, reset, .. } = self.policy;
-        if self.failures.back().is_none_or(|last| now.duration_since(*last) >= reset) {
-            self.delays = None;
-        }
+        let RestartPolicy { max, window, .. } = self.policy;
+        self.note(now);
         self.failures.retain(|failure| now.duration_since(*failure) < window);
         self.failures.push_back(now);
         let failures = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         if failures > max {
             return Decision::Quarantine { failures };
         }
-        Decision::After(self.delay())
+        Decision::After(self.delay().unwrap_or_default())
+    }
+
+    /// The wait after something that is not the module's failure, and not counted as one: the host could not go on with it.
+    /// It grows as that after failures does, and is never zero, for the host needs what the module had.
+    pub(crate) fn set_back(&mut self, now: Instant) -> Duration {
+        self.note(now);
+        self.delay().or_else(|| self.delay()).unwrap_or(self.policy.backoff)
+    }
+
+    fn note(&mut self, now: Instant) {
+        if self.last.is_none_or(|last| now.duration_since(last) >= self.policy.reset) {
+            self.delays = None;
+        }
+        self.last = Some(now);
     }
 
     /// Forgets what was.
@@ -80,15 +94,16 @@ impl Restarts {
         self.delays = None;
     }
 
-    fn delay(&mut self) -> Duration {
+    /// The next wait; none where it is the first in a row.
+    fn delay(&mut self) -> Option<Duration> {
         let RestartPolicy { backoff, longest_backoff, .. } = self.policy;
         match &mut self.delays {
-            Some(delays) => delays.next().unwrap_or(longest_backoff).min(longest_backoff),
+            Some(delays) => Some(delays.next().unwrap_or(longest_backoff).min(longest_backoff)),
             None => {
                 let builder =
                     ExponentialBuilder::new().with_min_delay(backoff).with_max_delay(longest_backoff);
                 self.delays = Some(builder.with_jitter().without_max_times().build());
-                Duration::ZERO
+                None
             }
         }
     }
@@ -136,6 +151,17 @@ mod tests {
         assert_eq!(restarts.failed(now + 3 * SECOND), Decision::Quarantine { failures: 4 });
         restarts.revive();
         assert_eq!(restarts.failed(now + 4 * SECOND), Decision::After(Duration::ZERO));
+    }
+
+    #[test]
+    fn set_backs_wait_and_are_not_counted() {
+        let mut restarts = Restarts::new(policy());
+        let now = Instant::now();
+        assert!((100..=200).contains(&restarts.set_back(now).as_millis()));
+        let last = (0..100).map(|_| restarts.set_back(now)).last().unwrap();
+        assert_eq!(last, 5 * SECOND);
+        assert_eq!(restarts.failed(now + SECOND), Decision::After(5 * SECOND), "they are in a row");
+        assert!(restarts.set_back(now + 12 * SECOND) <= Duration::from_millis(200));
     }
 
     #[test]

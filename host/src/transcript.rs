@@ -124,7 +124,7 @@ impl State {
     fn end_line(&mut self) -> Result<(), Exceeded> {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() && self.admit()? {
-            let text = printable(&String::from_utf8_lossy(&line));
+            let text = self::line(&String::from_utf8_lossy(&line));
             tracing::info!(target: "module", module = %self.label, "{text}");
         }
         Ok(())
@@ -176,7 +176,10 @@ pub(crate) fn last_words(lines: &[String]) -> String {
 
 /// A text from a guest as one line of the log: cut, and fit for a terminal.
 pub(crate) fn line(text: &str) -> String {
-    printable(&text[..text.floor_char_boundary(LINE_MAX)])
+    let mut shown = printable(&text[..text.floor_char_boundary(LINE_MAX)]);
+    // What is escaped is longer than it was.
+    shown.truncate(shown.floor_char_boundary(LINE_MAX));
+    shown
 }
 
 /// A text from a guest, fit for a terminal: control characters are escaped.
@@ -247,6 +250,13 @@ mod tests {
         assert_eq!(lines[1], "no \x1b[31mway", "as data a line stays what it is");
         assert_eq!(last_words(&lines), "thread main panicked at src/lib.rs:1: no \\u{1b}[31mway");
         assert!(transcript.take_last_lines().is_empty());
+    }
+
+    #[test]
+    fn a_line_is_bounded_with_all_that_is_escaped_in_it() {
+        assert_eq!(line(&"\u{1}".repeat(10_000)).len(), LINE_MAX);
+        assert_eq!(line(&"é".repeat(10_000)).len(), LINE_MAX);
+        assert_eq!(line("a\u{1}"), "a\\u{1}");
     }
 
     #[test]

@@ -80,6 +80,9 @@ struct Pool {
     doorbells: Option<Doorbells>,
     /// How long tasks run, on the whole, in nanoseconds.
     run_time: AtomicU64,
+    /// As if the system let no thread step forward again.
+    #[cfg(test)]
+    is_unprivileged: AtomicBool,
 }
 
 /// One thread's place.
@@ -248,6 +251,8 @@ impl Pool {
             queued: AtomicUsize::new(0),
             doorbells,
             run_time: AtomicU64::new(0),
+            #[cfg(test)]
+            is_unprivileged: AtomicBool::new(false),
         }
     }
 
@@ -330,7 +335,7 @@ impl Pool {
             let seated = slot.seat.swap(IDLE, Ordering::AcqRel) != UNSEATED;
             let was_behind = PRECEDENCE.with(Precedence::is_behind);
             // Before it has the lock, see above.
-            let is_behind = was_behind && !PRECEDENCE.with(Precedence::step_forward);
+            let is_behind = was_behind && !self.step_forward();
             state = self.lock();
             if seated {
                 state.seats += 1;
@@ -339,14 +344,30 @@ impl Pool {
                 state.behind -= 1;
             }
             if is_behind {
-                // It would be slower for every task to come. Others are there, and will have others made.
+                // It would be slower for every task to come.
                 state.free.push(place);
+                // Others are there, and will have others made; but not where all of them are stuck.
+                if state.has_no_spare() && self.add_thread(&mut state).is_err() {
+                    // Slower is better than not at all.
+                    state.free.retain(|free| *free != place);
+                    state.behind += 1;
+                    continue;
+                }
                 let other = self.idle(&mut state);
                 drop(state);
                 self.wake(other);
                 return;
             }
         }
+    }
+
+    /// Undoes a step back of this thread, if the system lets it.
+    fn step_forward(&self) -> bool {
+        #[cfg(test)]
+        if self.is_unprivileged.load(Ordering::Relaxed) {
+            return false;
+        }
+        PRECEDENCE.with(Precedence::step_forward)
     }
 
     /// Wakes the ticker if it sleeps. Either this sees that it sleeps, or it sees this thread's slot.
@@ -359,7 +380,7 @@ impl Pool {
         }
     }
 
-    fn run_ticker(&self, on_tick: &dyn Fn()) {
+    fn run_ticker(self: &Arc<Self>, on_tick: &dyn Fn()) {
         take_shortest_turns();
         let mut idle = 0;
         loop {
@@ -407,17 +428,17 @@ impl Pool {
     }
 
     /// Frees a thread for a task that waits while all threads are stuck, and says so if that does not help.
-    fn look_for_starving(&self, now: u64) {
+    fn look_for_starving(self: &Arc<Self>, now: u64) {
         // Whoever holds the lock is not stuck.
-        let Ok(state) = self.state.try_lock() else { return };
+        let Ok(mut state) = self.state.try_lock() else { return };
         let Some(waited) = state.queue.front().map(|(_, came)| now.saturating_sub(*came)) else { return };
-        let (threads, tasks) = (state.threads(), state.queue.len());
-        let all_busy = state.has_no_spare();
-        drop(state);
-        if waited < LOOK || !all_busy {
+        if waited < LOOK || !state.has_no_spare() {
             return;
         }
-        if threads == THREADS_MAX {
+        let (threads, tasks) = (state.threads(), state.queue.len());
+        let is_full = threads == THREADS_MAX || self.add_thread(&mut state).is_err();
+        drop(state);
+        if is_full {
             self.condemn_the_longest_running();
         }
         if waited >= STUCK && now % STUCK < LOOK {

@@ -107,15 +107,14 @@ pub fn discard(bytes: Bytes) {
     bytes.clear();
     let block = Vec::from(bytes);
     static STARTED: OnceLock<bool> = OnceLock::new();
-    if *STARTED.get_or_init(|| thread::Builder::new().name("discard".into()).spawn(run).is_ok()) {
-        if let Some(mut memory) = WAITING.try_lock()
-            && memory.bytes + block.capacity() <= MOST
-        {
-            memory.put(block);
-            // Otherwise it looks by itself, and nobody pays for its waking.
-            if std::mem::take(&mut memory.sleeps) || memory.is_too_much() {
-                WAITING.more.notify_one();
-            }
+    if *STARTED.get_or_init(|| thread::Builder::new().name("discard".into()).spawn(run).is_ok())
+        && let Some(mut memory) = WAITING.try_lock()
+        && memory.bytes + block.capacity() <= MOST
+    {
+        memory.put(block);
+        // Otherwise it looks by itself, and nobody pays for its waking.
+        if std::mem::take(&mut memory.sleeps) || memory.is_too_much() {
+            WAITING.more.notify_one();
         }
     }
 }

@@ -51,6 +51,9 @@ pub(super) struct Queue {
 
 struct State {
     waiting: VecDeque<Delivery>,
+    /// The place of the first of what waits, counted from the queue's beginning on. A message's place never gets less: when
+    /// one is taken out in front of others, it is as if those before it had moved.
+    first: u64,
     /// The bytes of what waits.
     bytes: usize,
     /// How many of what waits can expire.
@@ -67,6 +70,7 @@ impl Queue {
     pub(super) fn new(capacity: Capacity) -> Self {
         let state = State {
             waiting: VecDeque::new(),
+            first: 0,
             bytes: 0,
             mortal: 0,
             sleeper: None,
@@ -214,6 +218,7 @@ impl Queue {
     pub(super) fn empty(&self) -> VecDeque<Delivery> {
         let mut state = self.lock();
         (state.bytes, state.mortal) = (0, 0);
+        state.first += state.waiting.len() as u64;
         std::mem::take(&mut state.waiting)
     }
 }
@@ -230,6 +235,7 @@ impl State {
     }
 
     fn forget(&mut self, delivery: &Delivery) {
+        self.first += 1;
         self.bytes -= delivery.size();
         self.mortal -= usize::from(delivery.can_expire());
     }
@@ -238,6 +244,7 @@ impl State {
         let available = self.waiting.len();
         if self.mortal == 0 && limit >= available && batch.is_empty() {
             std::mem::swap(batch, &mut self.waiting);
+            self.first += available as u64;
             self.bytes = 0;
             return available;
         }
@@ -261,8 +268,10 @@ impl State {
     /// none if it would not fit even then.
     fn make_room(&mut self, capacity: Capacity, size: usize, route: &Arc<Route>) -> Vec<Delivery> {
         let (mut messages, mut bytes) = (self.waiting.len(), self.bytes);
+        // A link that has none there would look at all that others have, with each message anew.
+        let start = route.none_before().saturating_sub(self.first) as usize;
         let mut own = Vec::new();
-        for (index, delivery) in self.waiting.iter().enumerate() {
+        for (index, delivery) in self.waiting.iter().enumerate().skip(start) {
             if !Arc::ptr_eq(delivery.route(), route) {
                 continue;
             }
@@ -270,14 +279,36 @@ impl State {
             messages -= 1;
             bytes -= delivery.size();
             if messages == 0 || (messages < capacity.messages && bytes + size <= capacity.bytes) {
-                // Each one that is taken out moves those behind it.
-                let taken =
-                    own.iter().enumerate().filter_map(|(before, at)| self.waiting.remove(at - before));
-                let taken: Vec<_> = taken.collect();
+                // Those before the last one have moved on by one for each that was taken out.
+                route.note_none_before(self.first + index as u64 + 1);
+                let taken = self.take_out(&own);
                 taken.iter().for_each(|delivery| self.forget(delivery));
                 return taken;
             }
         }
+        let oldest = own.first().copied().unwrap_or(self.waiting.len());
+        route.note_none_before(self.first + oldest as u64);
         Vec::new()
+    }
+
+    /// Takes out what is at these places, in order.
+    fn take_out(&mut self, places: &[usize]) -> Vec<Delivery> {
+        if let [place] = places {
+            return self.waiting.remove(*place).into_iter().collect();
+        }
+        // Each by itself would move those before it, or behind it, again and again.
+        let Some(last) = places.last() else { return Vec::new() };
+        let (mut taken, mut left) = (Vec::with_capacity(places.len()), places);
+        let before: Vec<_> = self.waiting.drain(..=*last).enumerate().collect();
+        for (place, delivery) in before.into_iter().rev() {
+            if left.last() == Some(&place) {
+                left = &left[..left.len() - 1];
+                taken.push(delivery);
+            } else {
+                self.waiting.push_front(delivery);
+            }
+        }
+        taken.reverse();
+        taken
     }
 }

@@ -102,6 +102,8 @@ pub struct Route {
     redelivered: AtomicU64,
     /// Messages that a sink has taken, and has not said what became of them.
     out: AtomicU64,
+    /// See [`Route::none_before`].
+    none_before: AtomicU64,
 }
 
 /// What happened to a route's messages since it was made: `offered = delivered + dropped + expired + dead +
@@ -142,7 +144,17 @@ impl Route {
             dead: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
             out: AtomicU64::new(0),
+            none_before: AtomicU64::new(0),
         }
+    }
+
+    /// A place in the queue before which none of this route's messages waits. For the queue, under its lock.
+    pub(super) fn none_before(&self) -> u64 {
+        self.none_before.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_none_before(&self, place: u64) {
+        self.none_before.store(place, Ordering::Relaxed);
     }
 
     /// The way of what killed the module `source`.

@@ -1,3 +1,4 @@
+mod giving_way;
 mod settlement;
 
 use std::collections::VecDeque;

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +32,7 @@ pub(super) struct Letter<'a> {
 pub(super) struct LetterFile {
     path: PathBuf,
     size_max: u64,
-    counts: LetterCounts,
+    tally: Arc<LetterTally>,
     kept: Burst,
     lost: Burst,
 }
@@ -46,24 +48,31 @@ pub struct LetterCounts {
     pub thrown_away: u64,
 }
 
+/// The same while it is counted: for who asks while a letter is being written.
+#[derive(Debug, Default)]
+pub(super) struct LetterTally {
+    written: AtomicU64,
+    lost: AtomicU64,
+    thrown_away: AtomicU64,
+}
+
+impl LetterTally {
+    pub(super) fn counts(&self) -> LetterCounts {
+        let [written, lost, thrown_away] =
+            [&self.written, &self.lost, &self.thrown_away].map(|count| count.load(Ordering::Relaxed));
+        LetterCounts { written, lost, thrown_away }
+    }
+}
+
 impl LetterFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        let (counts, kept, lost) = (LetterCounts::default(), Burst::default(), Burst::default());
-        Self { path, size_max: SIZE_MAX, counts, kept, lost }
+    pub(super) fn new(path: PathBuf, tally: Arc<LetterTally>) -> Self {
+        Self { path, size_max: SIZE_MAX, tally, kept: Burst::default(), lost: Burst::default() }
     }
 
     #[cfg(test)]
     pub(super) fn with_size_max(mut self, size_max: u64) -> Self {
         self.size_max = size_max;
         self
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn counts(&self) -> LetterCounts {
-        self.counts
     }
 
     /// Writes a letter, or counts it as lost and says so.
@@ -73,15 +82,14 @@ impl LetterFile {
         let file = self.path.display();
         match written {
             Ok(()) => {
-                self.counts.written += 1;
+                self.tally.written.fetch_add(1, Ordering::Relaxed);
                 if let Some(suppressed) = self.kept.event() {
                     warn!(source, sink, reason, %file, suppressed, "a message is given up and kept as a dead letter");
                 }
             }
             Err(error) => {
-                self.counts.lost += 1;
+                let lost = self.tally.lost.fetch_add(1, Ordering::Relaxed) + 1;
                 if let Some(suppressed) = self.lost.event() {
-                    let lost = self.counts.lost;
                     error!(source, sink, reason, %file, %error, lost, suppressed, "a dead letter is lost");
                 }
             }
@@ -114,7 +122,7 @@ impl LetterFile {
         let letters = count_lines(&old);
         fs::rename(&self.path, &old)?;
         if letters > 0 {
-            self.counts.thrown_away += letters;
+            self.tally.thrown_away.fetch_add(letters, Ordering::Relaxed);
             let file = old.display();
             warn!(%file, letters, "old dead letters are thrown away for newer ones; move the file away in time");
         }

@@ -38,7 +38,7 @@ impl Bench {
         let mut delivery = batch.pop_front().unwrap();
         delivery.count_attempt();
         delivery.count_attempt();
-        self.letters.bury(delivery, verdict, "it traps").await;
+        self.letters.bury(delivery, Bytes::copy_from_slice(verdict.as_bytes()), "it traps").await;
     }
 
     fn file(&self) -> Vec<Value> {
@@ -140,7 +140,8 @@ async fn what_cannot_carry_its_verdict_goes_to_the_file() {
 async fn the_file_is_moved_aside_once_it_is_large() {
     let mut bench = bench(None);
     let path = bench.directory.path().join("letters");
-    bench.letters.file = Arc::new(Mutex::new(LetterFile::new(path.clone()).with_size_max(1000)));
+    let file = LetterFile::new(path.clone(), bench.letters.tally.clone()).with_size_max(1000);
+    bench.letters.file = Arc::new(Mutex::new(file));
     for number in 0..20 {
         bench.kill(&message(&[("number", &number.to_string())]), VERDICT).await;
         assert!(fs::metadata(&path).unwrap().len() <= 1000);
@@ -172,4 +173,16 @@ async fn what_cannot_be_written_is_counted_and_nothing_ends() {
     bench.kill(&message(&[]), VERDICT).await;
     assert_eq!((bench.letters.counts().lost, bench.file().len()), (2, 1));
     assert_eq!(bench.letters.to_json()["lost"], 2);
+}
+
+/// A disk can take its time.
+#[tokio::test]
+async fn who_asks_does_not_wait_for_a_letter_that_is_being_written() {
+    let mut bench = bench(None);
+    bench.kill(&message(&[]), VERDICT).await;
+    let (letters, (tell, told)) = (bench.letters.clone(), std::sync::mpsc::channel());
+    let _writing = bench.letters.file();
+    std::thread::spawn(move || tell.send((letters.counts().written, letters.to_json())));
+    let (written, json) = told.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    assert_eq!((written, &json["written"]), (1, &json!(1)));
 }

@@ -165,7 +165,7 @@ impl<C: Connector> Running<C> {
         let reason = format!("the host died {deaths} times while it handled this message");
         error!(module = self.module, source = delivery.route().source(), reason, "dead letter");
         let verdict = host_death::verdict(&self.module, &self.config.arguments, &delivery, deaths, &reason);
-        self.dead_letters.bury(delivery, &verdict.to_string(), &reason).await;
+        self.dead_letters.bury(delivery, verdict.to_string().into(), &reason).await;
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use sandgate_wire::link::{Arrival, Closed, Lane, LaneSendError, Parcel, ParcelKind};
 use sandgate_wire::{Message, discard};
 use serde::Deserialize;
+use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use super::backlog::{Backlog, Entry, InHand};
@@ -191,7 +192,7 @@ impl Inbound<'_> {
             ParcelKind::Message => self.publish(parcel.body, &mut bursts.malformed).await,
             kind => {
                 match kind {
-                    ParcelKind::Verdict => self.note_verdict(&parcel.body, &mut bursts.verdicts),
+                    ParcelKind::Verdict => self.note_verdict(&parcel.body, &mut bursts.verdicts).await,
                     ParcelKind::DeadLetter => self.bury(parcel.about, &parcel.body).await,
                     // A newer host sends it, and can do without an answer.
                     _ => {}
@@ -220,19 +221,19 @@ impl Inbound<'_> {
         }
     }
 
-    fn note_verdict(&self, json: &[u8], burst: &mut Burst) {
+    async fn note_verdict(&self, json: &Bytes, burst: &mut Burst) {
         self.counts.verdicts.fetch_add(1, Ordering::Relaxed);
         let Some(suppressed) = burst.event() else { return };
-        let (module, verdict) = (self.publisher.source(), sentence(json));
+        let (module, verdict) = (self.publisher.source(), sentence(json).await);
         warn!(module, verdict, suppressed, "the module failed; its host goes on with a new instance");
     }
 
-    async fn bury(&self, about: u64, json: &[u8]) {
+    async fn bury(&self, about: u64, json: &Bytes) {
         let Some(Entry { delivery, .. }) = self.in_hand.take(about) else { return };
         self.counts.dead.fetch_add(1, Ordering::Relaxed);
-        let reason = sentence(json);
+        let reason = sentence(json).await;
         error!(module = self.publisher.source(), source = delivery.route().source(), reason, "dead letter");
-        self.dead_letters.bury(delivery, &String::from_utf8_lossy(json), &reason).await;
+        self.dead_letters.bury(delivery, json.clone(), &reason).await;
         self.in_hand.settled.notify_waiters();
     }
 }
@@ -244,8 +245,20 @@ struct Summary<'a> {
     summary: Cow<'a, str>,
 }
 
-/// A verdict in one line. It comes from a host, so it may be anything.
-fn sentence(json: &[u8]) -> String {
+/// Bytes of a verdict that are read where others wait for their turn: it takes some microseconds.
+const SHORT: usize = 32 << 10;
+
+/// A verdict in one line. It comes from a host, so it may be anything, and of any length.
+async fn sentence(json: &Bytes) -> String {
+    if json.len() <= SHORT {
+        return read_sentence(json);
+    }
+    let json = json.clone();
+    // An error means that the gateway ends.
+    spawn_blocking(move || read_sentence(&json)).await.unwrap_or_default()
+}
+
+fn read_sentence(json: &[u8]) -> String {
     const LONGEST: usize = 1024;
     let verdict: Option<Summary<'_>> = serde_json::from_slice(json).ok();
     let text = verdict.as_ref().map(|verdict| &*verdict.summary);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::blueprint::{Blueprint, Recycling};
 use crate::deliveries::{DELIVERIES_MAX, Delivery};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::outlet::Outlet;
 use crate::sandbox::Sandbox;
 use crate::timers::Timers;
@@ -34,6 +34,13 @@ pub(super) enum Failure {
     Refused(String),
     /// A call has failed.
     Fault(Fault),
+}
+
+impl Failure {
+    /// Whether it is the host that could not go on, so that neither the module nor its message is to blame.
+    pub(super) fn is_the_hosts(&self) -> bool {
+        matches!(self, Self::Fault(fault) if matches!(fault.post_mortem.kind, FaultKind::Host { .. }))
+    }
 }
 
 impl From<Fault> for Failure {

@@ -52,9 +52,10 @@ impl Actor {
                 }
             };
             let mut aftermath = Aftermath { remains, untold: None };
+            let is_the_hosts = failure.is_the_hosts();
             self.account_for(failure, &lane, &mut aftermath).await?;
             self.timer = None;
-            self.wait_for_restart(&mut aftermath).await?;
+            self.wait_for_restart(is_the_hosts, &mut aftermath).await?;
             let replaced = self.replace();
             self.settle_aftermath(&mut aftermath);
             match replaced {
@@ -136,10 +137,10 @@ impl Actor {
             aftermath.untold = Some(Box::new(self.word_of(failure)));
             return Ok(());
         };
-        self.recovery.kills += 1;
         incoming.attempt = incoming.attempt.saturating_add(1);
         let most = u32::from(incoming.redelivery_max.unwrap_or(1));
-        if self.recovery.kills < most {
+        self.recovery.kills += u32::from(!failure.is_the_hosts());
+        if failure.is_the_hosts() || self.recovery.kills < most {
             aftermath.untold = Some(Box::new(self.word_of(failure)));
             return Ok(());
         }
@@ -229,9 +230,14 @@ impl Actor {
     }
 
     /// Waits as long as the policy says.
-    async fn wait_for_restart(&mut self, aftermath: &mut Aftermath) -> Result<(), End> {
-        let module = self.blueprint.label.clone();
-        let decision = self.recovery.restarts.failed(Instant::now());
+    async fn wait_for_restart(&mut self, is_the_hosts: bool, aftermath: &mut Aftermath) -> Result<(), End> {
+        let (module, now) = (self.blueprint.label.clone(), Instant::now());
+        let (decision, reason) = match is_the_hosts {
+            true => {
+                (Decision::After(self.recovery.restarts.set_back(now)), "the host could not go on with it")
+            }
+            false => (self.recovery.restarts.failed(now), "it has failed several times in a row"),
+        };
         if decision != Decision::After(Duration::ZERO) {
             // It may be long until there is another instance.
             self.settle_aftermath(aftermath);
@@ -242,9 +248,10 @@ impl Actor {
                 tracing::warn!(
                     module = &*module,
                     wait_ms = wait.as_millis() as u64,
+                    reason,
                     "created anew after a while"
                 );
-                self.set_health(Phase::Restarting, "it has failed several times in a row");
+                self.set_health(Phase::Restarting, reason);
                 let sleep = {
                     let _entered = self.blueprint.runtime.enter();
                     tokio::time::sleep(wait)

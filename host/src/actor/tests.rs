@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::blueprint::{Setup, Sharing};
 use crate::limits::Limits;
+use crate::restart::RestartPolicy;
 use crate::sandbox::tests::{Scene, hold};
 use crate::verdict::Reporter;
 
@@ -194,6 +195,51 @@ fn over_the_link_those_beside_a_message_that_fails_are_handled_once() {
         assert_eq!((dead, flow.dead.get(), flow.faults.get()), (2, 2, 4));
         assert_eq!(flow.received.get(), 5 + 4, "each once for every attempt");
         drop(actor);
+    };
+    scene.runtime.block_on(run);
+}
+
+/// A message that a guest spins on, while all other threads are stuck and a task waits for one: the guest has to go.
+#[test]
+fn what_the_host_ends_for_others_is_neither_blamed_nor_quarantined() {
+    const THREADS: usize = 64;
+    let scene = Scene::new();
+    let limits = Limits { timeout_receive: Some(2 * LONG), ..Limits::default() };
+    let module = scene.module("spin_receive", &limits);
+    let workers = module.engine.workers().clone();
+    let run = async {
+        let reporter = Reporter::start().unwrap();
+        let restart = RestartPolicy { max: 0, ..RestartPolicy::default() };
+        let setup = Setup { limits, restart, ..Setup::new(module, "m") };
+        let blueprint = Blueprint::sharing(setup, Sharing::new(reporter, None));
+        let (mut actor, order) = ActorHandle::order();
+        order.fulfil(blueprint.clone(), "null");
+        actor.created().await.unwrap();
+        let (gateway, host) = lanes().await;
+        let parcel = Parcel { redelivery_max: 1, ..Parcel::message(message("spin").frame().clone()) };
+        gateway.send(parcel).await.unwrap();
+        actor.start(Port::Link(host));
+        let flow = &blueprint.flow;
+        until(|| flow.received.get() == 1).await;
+        let gates: Vec<_> = (0..=THREADS)
+            .map(|_| {
+                let (release, gate) = std::sync::mpsc::channel::<()>();
+                workers.spawn(async move {
+                    let _ = gate.recv();
+                });
+                release
+            })
+            .collect();
+        until(|| flow.faults.get() == 1).await;
+        drop(gates);
+        // It is made anew, and gets the message again.
+        until(|| flow.received.get() == 2).await;
+        assert_eq!((flow.restarts.get(), flow.quarantines.get(), flow.dead.get()), (1, 0, 0));
+        let verdict = timeout(LONG, gateway.recv()).await.expect("it comes").unwrap();
+        let Arrival::Parcel { parcel, .. } = verdict else { panic!("{verdict:?}") };
+        assert_eq!(parcel.kind, ParcelKind::Verdict);
+        assert!(String::from_utf8_lossy(&parcel.body).contains("all threads were busy"));
+        actor.destroy();
     };
     scene.runtime.block_on(run);
 }

@@ -181,3 +181,35 @@ fn one_thread_always_stays_as_it_is() {
     assert_eq!(behind, THREADS_MAX - 1);
     drop(gates);
 }
+
+#[test]
+fn a_thread_that_leaves_is_replaced_where_all_others_are_stuck() {
+    let workers = Workers::start(|| {}).unwrap();
+    workers.pool.is_unprivileged.store(true, Ordering::Relaxed);
+    let ordinary = nice();
+    let (tell, told) = mpsc::channel();
+    let mut gates: Vec<_> = (0..THREADS_MAX)
+        .map(|n| {
+            let (tell, (release, gate)) = (tell.clone(), mpsc::channel::<()>());
+            workers.spawn(async move {
+                step_back();
+                tell.send((n, nice() > ordinary)).unwrap();
+                let _ = gate.recv();
+            });
+            Some(release)
+        })
+        .collect();
+    let behind: Vec<_> = (0..THREADS_MAX)
+        .map(|_| told.recv_timeout(LONG).unwrap())
+        .filter_map(|(n, is_behind)| is_behind.then_some(n))
+        .collect();
+    let (done, result) = mpsc::channel();
+    for n in &behind[..3] {
+        let done = done.clone();
+        workers.spawn(async move { done.send(nice()).unwrap() });
+        // The thread that this frees stays behind.
+        gates[*n] = None;
+        assert_eq!(result.recv_timeout(LONG).expect("another one runs it"), ordinary);
+    }
+    drop(gates);
+}

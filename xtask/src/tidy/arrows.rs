@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::project::{Project, metadata};
 
 /// Who must not reach whom, by whatever way and for whatever purpose.
-const NEVER_REACHES: [(&str, &[&str], &str); 10] = [
+const NEVER_REACHES: [(&str, &[&str], &str); 11] = [
     (
         "sandgate-attach",
         &["sandgate-gateway", "sandgate-host", "sandgate-remote", "wasmtime"],
@@ -34,6 +34,11 @@ const NEVER_REACHES: [(&str, &[&str], &str); 10] = [
         "sandgate-native-host",
         &["sandgate-gateway", "sandgate-host", "wasmtime"],
         "gateway and hosts meet in wire alone",
+    ),
+    (
+        "sandgate-logging",
+        &["sandgate-wire", "sandgate-gateway", "sandgate-host", "tokio", "wasmtime"],
+        "it knows lines, and nothing of whose they are",
     ),
     (
         "sandgate-precedence",

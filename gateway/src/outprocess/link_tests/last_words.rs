@@ -1,8 +1,10 @@
 //! What a host has sent last, when its attach is over.
 
+use sandgate_wire::Message;
 use sandgate_wire::link::Agreed;
 
-use super::super::over_link::{Counts, InHand, Inbound};
+use super::super::backlog::InHand;
+use super::super::over_link::{Counts, Inbound};
 use super::*;
 
 const SINK: &str = "sink";
@@ -34,7 +36,7 @@ async fn a_large_message_is_published_and_what_is_behind_it() {
     let source = Source::Module("remote".into());
     broker.add_link(Link { source, sink: SINK.into(), terms: Terms::default() }).unwrap();
 
-    let large = Message::new(&[], &[7; 200 << 10]).unwrap();
+    let large = Message::new::<&str, &str>(&[], [7; 200 << 10]).unwrap();
     far.try_send(Parcel::message(large.frame().clone())).unwrap();
     far.try_send(Parcel::message(message(5).frame().clone())).unwrap();
     assert_eq!(far.statistics().sent, 2, "all of it is in the rings");
