@@ -4,7 +4,8 @@
 //! loses its seat: the ticker gives the seat to a spare thread, which goes on with the queue, and the
 //! operating system does the preemption. A spinning or blocked guest thus delays nobody for more than a
 //! tick or two. The ticker also counts the engine's epochs, by which a guest's deadline is kept; it is a
-//! thread of its own, takes one short lock, allocates nothing, and sleeps for good while nobody works.
+//! thread of its own, takes one short lock, allocates nothing but threads that are missing, and sleeps for
+//! good while nobody works.
 //!
 //! A task that has run for long before gives way to others to a [`Beat`].
 //! A guest that computes for long *steps back*: its thread lets the other threads of the machine go first, those of
@@ -74,6 +75,8 @@ struct Pool {
     turns: AtomicU64,
     asleep: AtomicBool,
     ticker: OnceLock<Thread>,
+    /// A thread has left, and nobody was there to have another one made: the ticker does.
+    is_short: AtomicBool,
     /// Tasks in the queue, for who looks for them without the lock.
     queued: AtomicUsize,
     /// None where there are no threads to look.
@@ -247,6 +250,7 @@ impl Pool {
             tick: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
+            is_short: AtomicBool::new(false),
             ticker: OnceLock::new(),
             queued: AtomicUsize::new(0),
             doorbells,
@@ -346,12 +350,10 @@ impl Pool {
             if is_behind {
                 // It would be slower for every task to come.
                 state.free.push(place);
-                // Others are there, and will have others made; but not where all of them are stuck.
-                if state.has_no_spare() && self.add_thread(&mut state).is_err() {
-                    // Slower is better than not at all.
-                    state.free.retain(|free| *free != place);
-                    state.behind += 1;
-                    continue;
+                // Others are there, and will have others made; but not where all of them are stuck. One that this thread
+                // made would be behind as well.
+                if state.has_no_spare() {
+                    self.is_short.store(true, Ordering::Release);
                 }
                 let other = self.idle(&mut state);
                 drop(state);
@@ -389,6 +391,10 @@ impl Pool {
             self.turns.fetch_add(1, Ordering::Release);
             let now = self.tick.fetch_add(1, Ordering::Relaxed) + 1;
             idle = if self.unseat_the_slow(now) { 0 } else { idle + 1 };
+            if self.is_short.swap(false, Ordering::Acquire) {
+                // If there is none, it is looked after as where none was to be had for another reason.
+                let _ = self.add_thread(&mut self.lock());
+            }
             if now.is_multiple_of(LOOK) {
                 self.look_for_starving(now);
             }
