@@ -72,7 +72,9 @@ impl fmt::Debug for Broker {
 /// What the brokers of one instance share.
 pub(crate) struct Outlet {
     way: Mutex<Way>,
-    /// There may be room, or the way has ended. A channel remembers one waker, so all who wait share this.
+    /// How often there may have been room, or the way has ended. A lock of its own: a port wakes also while it is asked,
+    /// under that of the way. A channel remembers one waker, so all who wait share this.
+    news: Mutex<u64>,
     changed: Condvar,
     ledger: Arc<Ledger>,
 }
@@ -86,7 +88,12 @@ enum Way {
 
 impl Outlet {
     pub(crate) fn new(ledger: Arc<Ledger>) -> Arc<Self> {
-        Arc::new(Self { way: Mutex::new(Way::Closed), changed: Condvar::new(), ledger })
+        Arc::new(Self {
+            way: Mutex::new(Way::Closed),
+            news: Mutex::default(),
+            changed: Condvar::new(),
+            ledger,
+        })
     }
 
     /// Messages may be published, through here.
@@ -97,7 +104,7 @@ impl Outlet {
     /// Nothing is published any more; who waits for room is told.
     pub(crate) fn end(&self) {
         let before = std::mem::replace(&mut *self.lock(), Way::Ended);
-        self.changed.notify_all();
+        self.tell();
         drop(before);
     }
 
@@ -114,6 +121,17 @@ impl Outlet {
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn news(&self) -> MutexGuard<'_, u64> {
+        // As above.
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has everybody look who waits.
+    fn tell(&self) {
+        *self.news() += 1;
+        self.changed.notify_all();
+    }
+
     fn publish(self: &Arc<Self>, message: &Message, patience: Duration) -> Result<(), PublishError> {
         let result = self.hand_over(message, patience);
         self.ledger.count(|counts| match result {
@@ -127,8 +145,8 @@ impl Outlet {
     fn hand_over(self: &Arc<Self>, message: &Message, patience: Duration) -> Result<(), PublishError> {
         let mut frame = message.frame().clone();
         let mut deadline = None;
-        let mut way = self.lock();
         loop {
+            let way = self.lock();
             let port = match &*way {
                 Way::Closed => return Err(PublishError::NotStarted),
                 Way::Ended => return Err(PublishError::Detached),
@@ -142,7 +160,8 @@ impl Outlet {
                 Err(SendError::Closed) => return Err(PublishError::Detached),
                 Err(SendError::Full(frame)) => frame,
             };
-            let waker = Waker::from(self.clone());
+            // What comes after this is not missed.
+            let (seen, waker) = (*self.news(), Waker::from(self.clone()));
             if port.poll_ready(&mut Context::from_waker(&waker)).is_ready() {
                 continue;
             }
@@ -151,8 +170,10 @@ impl Outlet {
             if left.is_zero() {
                 return Err(PublishError::Full);
             }
-            let waited = self.changed.wait_timeout(way, left.min(PEER_CHECK));
-            way = waited.unwrap_or_else(PoisonError::into_inner).0;
+            drop(way);
+            let wait = left.min(PEER_CHECK);
+            // How it ended is seen by looking again.
+            let _ = self.changed.wait_timeout_while(self.news(), wait, |news| *news == seen);
         }
     }
 }
@@ -160,17 +181,21 @@ impl Outlet {
 /// The channel has room.
 impl Wake for Outlet {
     fn wake(self: Arc<Self>) {
-        // Under the lock, so that nobody is between looking and waiting.
-        drop(self.lock());
-        self.changed.notify_all();
+        self.tell();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
     use std::thread;
 
+    use bytes::Bytes;
+    use sandgate_wire::channel::{Closed, Peer, Statistics};
     use sandgate_wire::{Channel, MemoryChannel};
+    use tokio::sync::watch;
 
     use super::*;
 
@@ -204,6 +229,56 @@ mod tests {
         assert_eq!(outlet.publish(&message("too many"), Duration::from_millis(1)), Err(PublishError::Full));
         let counts = ledger.statistics();
         assert_eq!((counts.published, counts.dropped), (1, 1));
+    }
+
+    /// A channel that has whoever asks for room ask again at once, as a lane does that has taken a piece of something large.
+    struct Eager(MemoryChannel);
+
+    impl Channel for Eager {
+        fn try_send(&self, frame: Bytes) -> Result<(), SendError> {
+            self.0.try_send(frame)
+        }
+
+        fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+            let ready = self.0.poll_ready(context);
+            if ready.is_pending() {
+                context.waker().wake_by_ref();
+            }
+            ready
+        }
+
+        fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Bytes, Closed>> {
+            self.0.poll_recv(context)
+        }
+
+        fn peer(&self) -> watch::Receiver<Peer> {
+            self.0.peer()
+        }
+
+        fn statistics(&self) -> Statistics {
+            self.0.statistics()
+        }
+
+        fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            self.0.close()
+        }
+    }
+
+    #[test]
+    fn who_is_woken_while_he_asks_asks_again() {
+        let (near, far) = MemoryChannel::pair(1);
+        let outlet = Outlet::new(Arc::default());
+        outlet.open(Port::pair(Arc::new(Eager(near))));
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            let broker = Broker::new(outlet);
+            (0..3).for_each(|_| tell.send(broker.publish_message(&message("x"))).unwrap());
+        });
+        let far: &dyn Channel = &far;
+        for _ in 0..3 {
+            crate::park::block_on(far.recv()).unwrap();
+            assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(Ok(())));
+        }
     }
 
     #[test]

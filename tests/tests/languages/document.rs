@@ -41,7 +41,7 @@ All modules run with the default limits, and all fit into the host's pool. Two t
 
 - **Python**: a module keeps a copy of every content that it publishes. Give it `\"recycle\": {\"memory\": \"96MiB\"}`, and
   it is [replaced](delivery.md#modules-that-fail) in time, between two messages, without loss. The first start compiles
-  18 MB of code, for half a minute and more: on a small or busy machine set `compile-timeout` to `300s`.
+  18 MB of code, for 13 s on an idle machine: on a small or busy one set `compile-timeout` to `300s`.
 - **C, C++, Zig**: the compiler's own stack has 16 MiB, which count as every instance's memory. The
   [projects](languages/c.md#the-stack) that `wasm-host new` makes ask for 256 KiB.
 
