@@ -15,7 +15,7 @@ use crate::link::{Side, Violation};
 const BATCH: usize = 16;
 
 /// Bytes that are taken from a ring at a time where nobody waits: a peer that writes on would have that go on, too.
-const TURN: usize = 64 << 10;
+const TURN: usize = RING_BYTES as usize / 2;
 
 /// What is to be done when no lock is held.
 #[must_use]
