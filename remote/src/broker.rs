@@ -163,6 +163,8 @@ impl Outlet {
             // What comes after this is not missed.
             let (seen, waker) = (*self.news(), Waker::from(self.clone()));
             if port.poll_ready(&mut Context::from_waker(&waker)).is_ready() {
+                // The waker that the port has forgotten with this was everybody's.
+                self.tell();
                 continue;
             }
             let now = Instant::now();

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use rustix::net::SendFlags;
 use sandgate_ring::Push;
-use support::link::{next_parcel, parcel};
+use support::link::{next_parcel, next_settled, parcel};
 use support::rings::{
     GATEWAY_HEAD, GATEWAY_MARKS, GATEWAY_TAIL, HOST_HEAD, HOST_TAIL, HostileHost, Memory, encoded,
 };
 use support::within;
 use tokio::time::timeout;
 
+/// Bytes of a piece.
+const PIECE: usize = 16 << 10;
 /// Words in a ring.
 const RING_WORDS: u64 = 32 << 10;
 
@@ -66,7 +68,7 @@ async fn a_piece_that_comes_while_something_is_sent_wakes_who_receives() {
     let waker = Waker::from(woken.clone());
     assert!(host.lane.poll_recv(&mut Context::from_waker(&waker)).is_pending());
     host.rings.acknowledge(1);
-    host.push(&encoded(1, 200_000)[..16 << 10], 2);
+    host.push(&encoded(1, 200_000)[..PIECE], 2);
     // This is the first, so only now is there something to settle.
     host.lane.try_send(parcel(1, 8)).unwrap();
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
@@ -93,9 +95,28 @@ async fn of_what_nobody_waits_for_a_turn_is_taken() {
     // Who waits for room goes on with it.
     host.lane.try_send(parcel(1, 8)).unwrap();
     assert!(timeout(Duration::ZERO, host.lane.all_settled()).await.is_err());
+    assert_eq!(host.lane.statistics().received, sent);
     for expected in 1..=sent {
         assert_eq!(next_parcel(&host.lane).await.0, expected);
     }
+}
+
+/// Whatever lies in the rings when a connection ends has come, also behind a parcel that is longer than what is read in one go.
+#[tokio::test]
+async fn all_that_is_in_the_rings_in_the_end_has_come() {
+    let mut host = HostileHost::connect().await;
+    host.lane.try_send(parcel(1, 8)).unwrap();
+    let large = encoded(1, 200_000);
+    let (pieces, last) = large.split_at(large.len() / PIECE * PIECE);
+    pieces.chunks(PIECE).for_each(|piece| host.push(piece, 2));
+    host.push(last, 1);
+    host.push(&encoded(2, 8), 1);
+    host.rings.acknowledge(1);
+    let _ = host.rings.publish();
+    drop(host.lane.close());
+    assert_eq!(next_parcel(&host.lane).await, (1, 1));
+    assert_eq!(next_parcel(&host.lane).await, (2, 2));
+    assert_eq!(next_settled(&host.lane).await, 1);
 }
 
 /// It would be read for ever, by a thread that has others to serve.

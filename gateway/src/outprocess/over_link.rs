@@ -229,9 +229,10 @@ impl Inbound<'_> {
     }
 
     async fn bury(&self, about: u64, json: &Bytes) {
+        // Before anything is taken out: a stop can end the waiting.
+        let reason = sentence(json).await;
         let Some(Entry { delivery, .. }) = self.in_hand.take(about) else { return };
         self.counts.dead.fetch_add(1, Ordering::Relaxed);
-        let reason = sentence(json).await;
         error!(module = self.publisher.source(), source = delivery.route().source(), reason, "dead letter");
         self.dead_letters.bury(delivery, json.clone(), &reason).await;
         self.in_hand.settled.notify_waiters();

@@ -14,7 +14,7 @@ use crate::link::{Side, Violation};
 /// Records that are taken from a ring at a time, for a consumer that waits for one.
 const BATCH: usize = 16;
 
-/// Bytes that are taken from a ring at a time where nobody waits: a peer that writes on would have that go on, too.
+/// Bytes that are taken from a ring at a time: a peer that writes on would have that go on, too.
 const TURN: usize = RING_BYTES as usize / 2;
 
 /// What is to be done when no lock is held.
@@ -74,7 +74,7 @@ impl State {
             }
             // If nobody waits, whoever takes arrivals may be waiting for room that comes with what is settled.
             Some((Side::Gateway, Ok(_))) => match self.consumer.take() {
-                None => self.take_in(usize::MAX, TURN),
+                None => self.take_in(usize::MAX),
                 waiting => consumer = waiting,
             },
         }
@@ -86,15 +86,17 @@ impl State {
     /// Takes in some of what there is, if nothing waits for the consumer yet.
     pub(super) fn take_some_in(&mut self) {
         if self.ring.is_some() && self.incoming.is_empty() {
-            self.take_in(BATCH, usize::MAX);
+            self.take_in(BATCH);
+            // Who has got something comes back for more.
+            self.stopped_short &= self.incoming.is_empty();
             self.ask_for_room();
         }
     }
 
-    /// Takes in what there is, up to so many parcels and settlings, about so many bytes, and a piece of a parcel: more would
-    /// keep everybody waiting whom this thread serves.
-    fn take_in(&mut self, most: usize, bytes: usize) {
-        let mut left = bytes;
+    /// Takes in what there is, up to so many parcels and settlings, a turn's bytes, and a piece of a parcel: more would keep
+    /// everybody waiting whom this thread serves.
+    fn take_in(&mut self, most: usize) {
+        let mut left = TURN;
         for _ in 0..most {
             let Some(ring) = &mut self.ring else { return };
             let taken = match ring.take(self.outgoing.written()) {
@@ -127,10 +129,12 @@ impl State {
     fn note(&mut self, taken: Taken) {
         let noted = match taken {
             Taken::Piece(_) => Ok(()),
-            Taken::Parcel { sequence, size, parcel } => match self.incoming.arrive(sequence, size, parcel) {
-                Ok(false) => self.note_duplicate(sequence),
-                arrived => arrived.map(drop),
-            },
+            Taken::Parcel { sequence, size, parcel, .. } => {
+                match self.incoming.arrive(sequence, size, parcel) {
+                    Ok(false) => self.note_duplicate(sequence),
+                    arrived => arrived.map(drop),
+                }
+            }
             Taken::Settled(sequence) => self.outgoing.settle(sequence).map(|is_new| {
                 if is_new {
                     self.incoming.arrive_settled(sequence);
@@ -156,7 +160,7 @@ impl State {
         self.note_settled();
         // At a gateway what is settled comes behind arrivals, and who takes these may be waiting for something else.
         if self.consumer.is_none() {
-            self.take_in(usize::MAX, TURN);
+            self.take_in(usize::MAX);
         }
     }
 
@@ -179,7 +183,7 @@ impl State {
         let was_held_back = self.held_back;
         match send(ring, &mut self.outgoing, &mut self.incoming) {
             Ok(true) => self.writes_on = true,
-            Ok(false) if ring.await_settled(self.outgoing.written()) => self.take_in(usize::MAX, TURN),
+            Ok(false) if ring.await_settled(self.outgoing.written()) => self.take_in(usize::MAX),
             Ok(false) => {}
             Err(violation) => self.break_off(violation),
         }

@@ -343,8 +343,8 @@ impl Lane {
         arrival
     }
 
-    /// Whether something has come that is no arrival yet: the beginning of a large parcel, or what lies behind it. Who
-    /// takes arrivals may have to come back for it.
+    /// Whether there is something in the rings that is no arrival yet: more of a large parcel, or what lies behind it. Who
+    /// takes arrivals has to come back for it.
     #[must_use]
     pub fn has_more(&self) -> bool {
         let mut state = self.lock();

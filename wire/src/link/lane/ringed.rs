@@ -26,7 +26,7 @@ const PIECE: u8 = 2;
 /// Bytes of a piece.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// Bytes of pieces that are written in one go: what a ring holds.
+/// Bytes that are written in one go: what a ring holds.
 const TURN: usize = RING_BYTES as usize;
 
 /// The sequence number in front of a parcel's payload.
@@ -41,7 +41,7 @@ pub(super) struct Ringed {
     head: BytesMut,
     /// Bytes of the parcel in hand that are written already.
     written: usize,
-    /// Bytes of pieces that are written in this turn.
+    /// Bytes that are written in this turn.
     turn: usize,
     /// Pieces of the parcel that is being read.
     pieces: Vec<u8>,
@@ -67,6 +67,8 @@ pub(super) enum Taken {
         sequence: u64,
         size: u32,
         parcel: Parcel,
+        /// The bytes of the record that it came in, or that it ended with.
+        copied: usize,
     },
     /// The peer has settled everything up to this.
     Settled(u64),
@@ -84,10 +86,10 @@ pub(super) enum Written {
 }
 
 impl Taken {
-    /// The bytes that were copied.
+    /// The bytes that were taken out of the ring.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Parcel { size, .. } => *size as usize,
+            Self::Parcel { copied, .. } => *copied,
             Self::Settled(_) => 0,
             Self::Piece(bytes) => *bytes,
         }
@@ -123,9 +125,9 @@ impl Ringed {
         self.turn = 0;
     }
 
-    /// Writes a parcel, or as much of it as there is room for; once more with the same, it goes on. Of a large one a turn's
-    /// worth is written, also if the peer makes room meanwhile: whoever writes keeps others waiting for this lane, and for
-    /// what its thread does else.
+    /// Writes a parcel, or as much of it as there is room for; once more with the same, it goes on. A gateway writes a turn's
+    /// worth, also if its host makes room meanwhile: whoever writes keeps others waiting for this lane, and for what its
+    /// thread does else. A host trusts its gateway not to say so for ever.
     pub(super) fn write(&mut self, sequence: u64, parcel: &Parcel) -> Result<Written, Violation> {
         self.head.clear();
         self.head.put_u64(sequence);
@@ -149,6 +151,7 @@ impl Ringed {
             let (head, body) = cut(&self.head, &parcel.body, self.written..self.written + length);
             match self.end.push(&[head, body], kind)? {
                 Push::Done if kind == LAST => {
+                    self.turn += length;
                     self.written = 0;
                     return Ok(Written::All);
                 }
@@ -273,7 +276,10 @@ impl Ringed {
     /// A record at the start of a parcel.
     fn begin(&mut self, Record { kind, bytes: record }: Record) -> Result<Taken, Violation> {
         match kind {
-            LAST => self.read(record),
+            LAST => {
+                let copied = record.len();
+                self.read(record, copied)
+            }
             PIECE if record.len() == self.piece_bytes() => {
                 self.pieces = room(self.expected(&record));
                 self.pieces.extend_from_slice(&record);
@@ -313,20 +319,20 @@ impl Ringed {
         if kind == PIECE {
             return Ok(Taken::Piece(self.piece.len()));
         }
-        self.piece = Vec::new();
+        let copied = std::mem::take(&mut self.piece).len();
         let mut whole = std::mem::take(&mut self.pieces);
         // Of one that has told its size there is nothing to speak of.
         whole.shrink_to(whole.len() + whole.len() / 4);
-        self.read(whole.into())
+        self.read(whole.into(), copied)
     }
 
     /// A whole one.
-    fn read(&mut self, whole: Bytes) -> Result<Taken, Violation> {
+    fn read(&mut self, whole: Bytes, copied: usize) -> Result<Taken, Violation> {
         let sequence = Reader::new(&whole).u64("sequence").map_err(Violation::from)?;
         let parcel = Parcel::decode(Payload::Owned(whole.slice(SEQUENCE..)), &mut self.source)?;
         // What was decoded from a payload of checked length is no larger than it.
         let size = parcel.size().map_err(|_| Violation::OutOfPlace(LAST))?;
-        Ok(Taken::Parcel { sequence, size, parcel })
+        Ok(Taken::Parcel { sequence, size, parcel, copied })
     }
 }
 

@@ -88,7 +88,8 @@ impl Rings {
         self.again.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// At a gateway: the lane of this slot has something to do, and others have their turn before.
+    /// The lane of this slot has something to do, and others have their turn before. A gateway does not sleep before it is
+    /// done; at a host whoever is there for the lane comes back in any case.
     pub(super) fn look_again(&self, slot: u32) {
         self.again().insert(slot);
         self.has_again.notify_one();

@@ -54,14 +54,14 @@ async fn serve(rings: Arc<Rings>, mut heard: Receiver) {
         } else if rings.arena.fall_asleep() {
             let mut bytes = [0; 64];
             tokio::select! {
-                read = heard.read(&mut bytes) => if !matches!(read, Ok(1..)) {
+                read = heard.read(&mut bytes) => match read {
+                    Ok(1..) => spin.woken(),
                     // The peer has gone: the link says so too.
-                    return;
+                    _ => return,
                 },
                 () = rings.has_again.notified() => {}
             }
             rings.arena.awake();
-            spin.woken();
         } else {
             // There is something again already. A peer can have it so for ever.
             yield_now().await;
