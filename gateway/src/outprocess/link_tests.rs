@@ -385,25 +385,6 @@ async fn garbage_of_a_host_is_settled_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_stop_drains_and_hears_the_host_out() {
-    let mut bench = bench(OPTIONS);
-    let mut host = bench.attach().await;
-    bench.publish(0..20).await;
-    bench.stop.cancel();
-    bench.broker.close_inbox("remote").unwrap();
-    host.handle(0..20, 1).await;
-    let close = Signal::Close { module: MODULE, epoch: host.lane.epoch() };
-    assert_eq!(within("Close", host.signals.recv()).await, Some(close));
-    host.send(Parcel::message(message(5).frame().clone()));
-    assert_eq!(within("the last words", bench.sink.recv()).await.map(|last| number(&last.message)), Some(5));
-    host.say(HostState::Ended);
-    within("the end", bench.life).await.unwrap();
-    let counters = bench.broker.routes().iter().find(|route| route.source() == "source").unwrap().counters();
-    assert_eq!((counters.delivered, counters.waiting), (20, 0));
-    drop(host.channels);
-}
-
-#[tokio::test]
 async fn what_a_host_settles_while_its_output_waits_is_held_within_bounds() {
     let mut bench = bench(Options { queue: 4, sink: 1, window: 4, ..OPTIONS });
     let host = bench.attach().await;

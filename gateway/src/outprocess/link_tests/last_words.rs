@@ -53,3 +53,22 @@ async fn a_large_message_is_published_and_what_is_behind_it() {
     assert_eq!(sink.recv().await.unwrap().message.content().len(), 200 << 10);
     assert_eq!(number(&sink.recv().await.unwrap().message), 5);
 }
+
+#[tokio::test]
+async fn a_stop_drains_and_hears_the_host_out() {
+    let mut bench = bench(OPTIONS);
+    let mut host = bench.attach().await;
+    bench.publish(0..20).await;
+    bench.stop.cancel();
+    bench.broker.close_inbox("remote").unwrap();
+    host.handle(0..20, 1).await;
+    let close = Signal::Close { module: MODULE, epoch: host.lane.epoch() };
+    assert_eq!(within("Close", host.signals.recv()).await, Some(close));
+    host.send(Parcel::message(message(5).frame().clone()));
+    assert_eq!(within("the last words", bench.sink.recv()).await.map(|last| number(&last.message)), Some(5));
+    host.say(HostState::Ended);
+    within("the end", bench.life).await.unwrap();
+    let counters = bench.broker.routes().iter().find(|route| route.source() == "source").unwrap().counters();
+    assert_eq!((counters.delivered, counters.waiting), (20, 0));
+    drop(host.channels);
+}
