@@ -122,7 +122,8 @@ fn ask(question: &Question) -> Result<ExitCode> {
 }
 
 fn start(file: &Path, cli: &Cli) -> Result<ExitCode> {
-    let _log = start_log(cli.verbose).context("there is no thread for the log")?;
+    let _log = start_log(cli.verbose)
+        .context("there is no thread for the log; is the number of threads limited?")?;
     let config = match Config::load(file, cli.v1_lenient) {
         Ok(config) => config,
         Err(error) => {

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let log = match log_to_stderr(arguments.log_levels()) {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("wasm-host: there is no thread for the log: {error}");
+            eprintln!("wasm-host: there is no thread for the log; is the number of threads limited? {error}");
             return ExitCode::FAILURE;
         }
     };

@@ -31,18 +31,16 @@ impl Naive {
         self.0.is_empty() || (self.0.len() < CAPACITY.messages && bytes + size <= CAPACITY.bytes)
     }
 
-    /// Whether it was taken.
-    fn publish(&mut self, source: usize, number: u64, size: usize) -> bool {
+    fn publish(&mut self, source: usize, number: u64, size: usize) {
         let before = self.0.clone();
         while !self.fits(size) {
             let Some(oldest) = self.0.iter().position(|(of, ..)| *of == source) else {
                 self.0 = before;
-                return false;
+                return;
             };
             self.0.remove(oldest);
         }
         self.0.push_back((source, number, size));
-        true
     }
 }
 
